@@ -1,0 +1,70 @@
+# `make run` and `make test` need Python 3.11, make and git; everything else is installed into .venv.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 8000
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check install -qq
+# So many test processes at once; each has a database of its own.
+JOBS ?= 2
+export PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-unit test-browser test-live bench lint format types imports schema check clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
+
+run: .venv/run.stamp  ## start everything, show one callback, serve until Ctrl-C (PORT=8000, DEMO=0)
+	@$(BIN)/python -m callbacksite.run
+
+test: test-unit test-browser  ## all tests that need no root
+
+test-unit: .venv/dev.stamp
+	$(BIN)/python -m pytest -n $(JOBS) -m "not live and not e2e"
+
+# A process of its own: the browser's driver keeps an event loop running, in which Django refuses to query and asyncio
+# tests cannot start.
+test-browser: .venv/dev.stamp
+	@bin/need-chromium
+	DJANGO_ALLOW_ASYNC_UNSAFE=1 $(BIN)/python -m pytest -m e2e
+
+test-live: .venv/dev.stamp  ## a real Asterisk and real phones (root)
+	@test "$$(id -u)" = 0 || { echo "make test-live needs root: it installs Asterisk into a folder of its own." >&2; exit 1; }
+	$(BIN)/python -m pytest -m live
+
+bench: .venv/dev.stamp  ## figures of speed, measured in one run
+	$(BIN)/python -m tests.bench
+
+lint: .venv/dev.stamp  ## style and floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+format: .venv/dev.stamp  ## put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: .venv/dev.stamp  ## mypy
+	$(BIN)/mypy .
+
+schema: .venv/dev.stamp  ## write docs/openapi.yaml anew
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+check: lint types test  ## what to run before a commit
+
+clean:  ## remove what was installed and all local data
+	rm -rf .venv .local staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make run PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: requirements.txt requirements-local.txt constraints.txt | .venv/bin/python
+	@echo "Installing into .venv (once; about a minute)"
+	$(PIP) -r requirements-local.txt -c constraints.txt
+	@touch $@
+
+.venv/dev.stamp: requirements.txt requirements-local.txt requirements-dev.txt constraints.txt | .venv/bin/python
+	@echo "Installing into .venv with what the tests need (once; about two minutes)"
+	$(PIP) -r requirements-dev.txt -c constraints.txt
+	@touch $@ .venv/run.stamp
