@@ -8,13 +8,17 @@ JOBS ?= 2
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-browser test-live bench lint format types imports schema check clean
+.PHONY: help run manage test test-unit test-browser test-live bench lint format types imports schema check constraints clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
 
 run: .venv/run.stamp  ## start everything, show one callback, serve until Ctrl-C (PORT=8000, DEMO=0)
 	@$(BIN)/python -m callbacksite.run
+
+manage:  ## a command of Django's beside `make run`: make manage COMMAND=createsuperuser
+	@test -f .local/env || { echo "Nothing runs from this folder: make run first." >&2; exit 1; }
+	@set -a && . .local/env && $(BIN)/python manage.py $(COMMAND)
 
 test: test-unit test-browser  ## all tests that need no root
 
@@ -50,6 +54,14 @@ schema: .venv/dev.stamp  ## write docs/openapi.yaml anew
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
 check: lint types test  ## what to run before a commit
+
+constraints:  ## the newest versions that fit together, into constraints.txt
+	rm -rf .venv
+	: > constraints.txt
+	$(MAKE) .venv/dev.stamp
+	$(BIN)/pip freeze > .venv/constraints.txt
+	echo "# Every package at the version that was tested, also what only others need. Made by: make constraints" | cat - .venv/constraints.txt > constraints.txt
+	@touch .venv/run.stamp .venv/dev.stamp
 
 clean:  ## remove what was installed and all local data
 	rm -rf .venv .local staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -51,7 +51,8 @@ def ends_with_parent(command: list[str], *, how: str = "TERM", user: str | None 
         # The other account must pass folders that only root may enter, such as /root. The usual way, opening those
         # folders to everybody, would outlive us.
         options += ["--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override"]
-        options += ["--bounding-set=-all,+dac_override"]
+        # initdb asks access(2) about its programs, which forgets these rights without no_setuid_fixup.
+        options += ["--bounding-set=-all,+dac_override", "--securebits=+no_setuid_fixup"]
     return [setpriv, *options, "--", *command]
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -34,6 +35,7 @@ QUIET = "ignore:You're running the worker with superuser,ignore:No directory at"
 # Longer than a worker's task may need to finish (flow tasks take less than 2 s).
 STOP_SECONDS = 8.0
 WEB_SECONDS = 60.0
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def commands(port: int) -> dict[str, list[str]]:
@@ -209,22 +211,24 @@ def serve(port: int, *, demo: bool) -> int:
         processes.stop()
 
 
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
 @contextlib.contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """Turn the first signal to stop into KeyboardInterrupt, wherever it comes, so that every `finally` is run."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        for each in STOPS:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for number in STOPS:
-        signal.signal(number, interrupt)
-    with contextlib.suppress(KeyboardInterrupt):
+def addresses_for_others(path: Path, urls: dict[str, str]) -> Iterator[None]:
+    """Let `make manage` find the servers, as long as they run; only the owner may read the passwords."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{name}={shlex.quote(url)}\n" for name, url in urls.items()))
+    try:
         yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Turn the first signal to stop into KeyboardInterrupt, wherever it comes, so that every `finally` is run."""
+    for each in STOPS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def main() -> int:
@@ -237,14 +241,18 @@ def main() -> int:
         port = check_port(os.environ.get("PORT") or "8000")
         os.environ["PORT"] = str(port)
         folder = Path(os.environ.get("LOCAL_DIR") or BASE_DIR / ".local")
-        with stopped_by_signals(), servers(folder) as urls:
+        for number in STOPS:
+            signal.signal(number, interrupt)
+        with servers(folder) as urls:
             os.environ.update(urls)
             prepare(demo=demo)
-            return serve(port, demo=demo)
+            with addresses_for_others(folder / "env", urls):
+                return serve(port, demo=demo)
+    except KeyboardInterrupt:
+        return 0
     except CannotStart as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

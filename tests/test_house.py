@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import fnmatch
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -41,7 +42,8 @@ def test_every_task_is_routed_to_a_queue_that_somebody_serves() -> None:
 
 
 def test_every_periodic_task_exists_and_does_not_pile_up() -> None:
-    for name, entry in settings.CELERY_BEAT_SCHEDULE.items():
+    schedule: dict[str, Any] = settings.CELERY_BEAT_SCHEDULE
+    for name, entry in schedule.items():
         assert entry["task"] in own_tasks(), name
         assert entry["options"]["expires"] > 0, f"{name}: a tick missed is not made up for"
 
