@@ -89,13 +89,13 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def create_key(self, *, name: str, scopes: list[str], expires_at: datetime | None = None) -> tuple[ApiKey, str]:
         """A new key and its text, which is not stored and cannot be shown again."""
         api_key = ApiKey(name=name, scopes=scopes, expires_at=expires_at)
-        text = api_key.generate()
+        api_key.generate()
         api_key.save()
-        return api_key, text
+        return api_key, api_key.text
 
     def get_from_key(self, text: str, now: datetime | None = None) -> ApiKey:
         """The key that this text is, if it may be used. Raises ApiKey.DoesNotExist."""
-        if not ApiKey.TEXT.fullmatch(text):
+        if not ApiKey.TEXT_FORMAT.fullmatch(text):
             raise ApiKey.DoesNotExist
         api_key = self.get(prefix=text.partition(".")[0])
         if not ApiKey.GENERATOR.verify(text, api_key.hashed_key) or not api_key.is_usable(now or timezone.now()):
@@ -112,7 +112,7 @@ class ApiKey(models.Model):
         (ADMIN, "admin: the administration requests"),
     ]
     GENERATOR = KeyGenerator()
-    TEXT = re.compile(r"[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}")
+    TEXT_FORMAT = re.compile(r"[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}")
 
     name = models.CharField(max_length=64, help_text="Who uses it, for example mobile app.")
     prefix = models.CharField(max_length=8, unique=True, editable=False)
@@ -124,6 +124,8 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ApiKeyQuerySet.as_manager()
+
+    text = ""
 
     class Meta:
         verbose_name = "API key"
@@ -138,10 +140,9 @@ class ApiKey(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
 
-    def generate(self) -> str:
-        """Give this unsaved key its secret; returns the text to hand to the client."""
-        text, self.prefix, self.hashed_key = self.GENERATOR.generate()
-        return text
+    def generate(self) -> None:
+        """Give this unsaved key its `text`, which is handed to the client and is not stored."""
+        self.text, self.prefix, self.hashed_key = self.GENERATOR.generate()
 
     def is_usable(self, now: datetime) -> bool:
         """True unless it is revoked or has expired."""

@@ -110,7 +110,7 @@ def resolve(
         text = texts[name] = _text(name, texts[name], defaults, overrides, parameters)
         values[name] = option.value(text)
     for option in kind_of_service.options:
-        if option.is_needed(texts) and not texts[option.name].strip():
+        if not texts[option.name].strip() and option.is_needed(texts):
             raise OptionError(option.name, "", option.allowed)
     return values
 
