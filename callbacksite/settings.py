@@ -116,6 +116,8 @@ API_BASE_PATH = env.str("API_BASE_PATH", default="genesys").strip("/")
 API_ALLOW_ANONYMOUS = env.bool("API_ALLOW_ANONYMOUS", default=False)
 # The number before the dash of every callback's id, as the vendor prints it: 369-f5d50ce1-...
 NODE_ID = env.int("NODE_ID", default=369)
+# How many times faster than life the simulator's people ring, talk and hang up (docs/simulator.md).
+SIMULATOR_SPEED = env.float("SIMULATOR_SPEED", default=1.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 # No view takes a file: a file part of a start request is refused by name.
