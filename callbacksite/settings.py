@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-
 import environ
-
-
 
 env = environ.Env()
 

@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+
+
+class CallbacksConfig(AppConfig):
+    name = "callbacks"
+    verbose_name = "Callbacks"
+
+    def ready(self) -> None:
+        from callbacks import due, owner
+        from scheduling import tick, timers
+        from telephony import upwards
+
+        upwards.register(owner.CallbackOwner())
+        timers.register(due.on_timers)
+        tick.register(due.SOURCES)

@@ -1,0 +1,87 @@
+"""What one event leads to: the new session, and the facts that go with it.
+
+Most of what follows from a decision is not listed here: the wanted call, the place in the queue, the timers and the public
+state are functions of the session (`callbacks.flow.projections`), so that they can never disagree with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from callbacks.flow.session import Session
+from telephony.events import Party
+
+
+class DialResult(StrEnum):
+    """The vendor's words for the outcome of an attempt (reference: dial result vocabulary)."""
+
+    PERSON = "PERSON"
+    CONNECTED = "CONNECTED"
+    ANSWERING_MACHINE = "ANSWERING_MACHINE"
+    FAX = "FAX"
+    ERROR_TONE = "ERROR_TONE"
+    BUSY = "BUSY"
+    NO_ANSWER = "NO_ANSWER"
+    CREATE_CALL_ERROR = "CREATE_CALL_ERROR"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line of the timeline."""
+
+    kind: str
+    text: str
+    session: Session
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AttemptChange:
+    """Set these fields of the attempt's record; it begins with its first change."""
+
+    party: Party
+    number: int
+    agent: str = ""
+    dialled_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    result: DialResult | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class ExtendReservation:
+    """A leg to the agent starts: the reservation now lasts as long as the stage."""
+
+    reservation: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class AgentOnCall:
+    reservation: str
+
+
+@dataclass(frozen=True)
+class ReleaseAgent:
+    """Give the agent back once their leg has ended: wrap-up, not ready with a reason, or ready as if nothing had been."""
+
+    reservation: str
+    wrap_up_seconds: int = 0
+    not_ready_reason: str = ""
+
+
+AgentMove = ExtendReservation | AgentOnCall | ReleaseAgent
+
+
+@dataclass(frozen=True)
+class Decision:
+    session: Session
+    notes: tuple[Note, ...]
+    attempts: tuple[AttemptChange, ...]
+    agents: tuple[AgentMove, ...]
+    refused: str = ""  # a verb's event that the machine does not accept, and why

@@ -1,0 +1,83 @@
+"""Everything that can happen to a callback. Telephony's own events come from `telephony.events`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from callbacks.flow.states import Reason
+from telephony import events as call
+from telephony.events import CallEvent
+
+
+@dataclass(frozen=True)
+class Started:
+    """The start request was accepted."""
+
+    actor: str
+
+
+@dataclass(frozen=True)
+class TimerFired:
+    """A timer armed for one visit of a stage is due."""
+
+    name: str
+    visit: int
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    actor: str
+    reason: Reason = Reason.CANCELLED
+
+
+@dataclass(frozen=True)
+class Expired:
+    """The desired time plus `_ttl` has passed."""
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """An event could not be handled three times, or the configuration cannot be resolved: the callback ends in error."""
+
+    error: str
+
+
+Event = Started | TimerFired | Cancelled | Expired | SetAside | CallEvent
+
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {
+    cls.__name__: TypeAdapter(cls)
+    for cls in (
+        Started,
+        TimerFired,
+        Cancelled,
+        Expired,
+        SetAside,
+        call.LegDialling,
+        call.LegAnswered,
+        call.LegProgress,
+        call.LegSoundsFinished,
+        call.LegsJoined,
+        call.LegEnded,
+        call.DialRefused,
+        call.TrunkUnavailable,
+        call.AgentReserved,
+        call.DialGranted,
+        call.ReservationExpired,
+    )
+}
+
+
+def dump(event: Event) -> dict[str, Any]:
+    """The event as a JSON object with its kind, for the table of pending events."""
+    kind = type(event).__name__
+    return {"kind": kind, **_ADAPTERS[kind].dump_python(event, mode="json")}
+
+
+def load(stored: dict[str, Any]) -> Event:
+    """The event back from `dump`; raises KeyError or pydantic's ValidationError for what `dump` never wrote."""
+    fields = dict(stored)
+    event: Event = _ADAPTERS[fields.pop("kind")].validate_python(fields)
+    return event

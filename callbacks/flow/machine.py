@@ -1,0 +1,123 @@
+"""The machine: what one event means for one callback. Pure: no database, no clock, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from callbacks.flow import projections, transitions
+from callbacks.flow.decision import Decision, ReleaseAgent
+from callbacks.flow.events import Cancelled, Event, Expired, SetAside, TimerFired
+from callbacks.flow.options import FlowOptions
+from callbacks.flow.session import Session, Stage
+from callbacks.flow.stages import connecting, detecting, dialling, scheduled, talking, waiting
+from callbacks.flow.states import Reason, State
+from callbacks.flow.turn import Turn
+from telephony.events import AgentReserved, DialGranted, LegDialling, LegsJoined, Party, ReservationExpired
+
+Handler = Callable[[Turn, Event], bool]
+
+
+def _nothing(turn: Turn, event: Event) -> bool:
+    return False
+
+
+STAGES: dict[Stage, Handler] = {
+    Stage.NEW: scheduled.on_new,
+    Stage.SCHEDULED: scheduled.on_scheduled,
+    Stage.HELD: scheduled.on_held,
+    Stage.AWAITING: scheduled.on_awaiting,
+    Stage.DIALLING: dialling.on_dialling,
+    Stage.RINGING: dialling.on_ringing,
+    Stage.DETECTING: detecting.on_detecting,
+    Stage.MESSAGE: detecting.on_message,
+    Stage.GREETING: waiting.on_greeting,
+    Stage.WAITING: waiting.on_waiting,
+    Stage.CONNECTING: connecting.on_connecting,
+    Stage.JOINING: connecting.on_joining,
+    Stage.TALKING: talking.on_talking,
+    Stage.APOLOGY: waiting.on_apology,
+    Stage.RETRYING: dialling.on_retrying,
+    Stage.ENDED: _nothing,
+}
+
+
+def decide(session: Session, options: FlowOptions, event: Event, now: datetime) -> Decision:
+    """Decide one event. Any event may come in any stage and any order; what is not for now is dropped, and said so.
+
+    1. What was made for something that is no longer current is dropped.
+    2. Ends from outside (cancel, expiry, an event that cannot be handled) are the same in every stage.
+    3. The stage decides.
+    4. A resource that the stage did not want is given back.
+    """
+    turn = Turn(session, options, now)
+    if _is_stale(session, event):
+        turn.note("dropped", f"{_name(event)} came too late and changed nothing.")
+    elif not (_ends_from_outside(turn, event) or STAGES[session.stage](turn, event)):
+        _give_back(turn, event)
+    return turn.decision()
+
+
+def _is_stale(session: Session, event: Event) -> bool:
+    match event:
+        case TimerFired(name="stage", visit=visit):
+            return visit != session.visit
+        case LegsJoined(agent_attempt=attempt):
+            return attempt != session.agent_attempt
+    party, attempt = getattr(event, "party", None), getattr(event, "attempt", None)
+    if party is Party.CUSTOMER:
+        return attempt != session.attempt
+    if party is Party.AGENT:
+        return attempt != session.agent_attempt
+    return False
+
+
+def _ends_from_outside(turn: Turn, event: Event) -> bool:
+    session = turn.session
+    match event:
+        case Cancelled(actor=actor, reason=reason):
+            state = projections.public_state(session)
+            if session.stage is Stage.TALKING or state in {State.PROCESSING, State.COMPLETED}:
+                turn.refused = f"Callback is {state} and cannot be cancelled"
+                turn.note("refused", f"A cancel by {actor} was refused: {turn.refused}.")
+            else:
+                transitions.end(turn, reason, f"Cancelled by {actor}.")
+        case Expired():
+            if projections.wanted_call(session, turn.options).empty and session.stage is not Stage.ENDED:
+                transitions.end(turn, Reason.FAIL_TIMEOUT_TTL, "Not handled within its time to live (_ttl).")
+        case SetAside(error=error):
+            _set_aside(turn, error)
+        case _:
+            return False
+    return True
+
+
+def _set_aside(turn: Turn, error: str) -> None:
+    """End in error; a joined call runs on until a party hangs up."""
+    if turn.session.stage is Stage.TALKING:
+        turn.session = replace(turn.session, deadline=None, reason=turn.session.reason or Reason.FAIL_ERROR)
+        turn.note("error", f"An event could not be handled: {error} The talk goes on.")
+    elif turn.session.stage is Stage.ENDED:
+        turn.note("error", f"An event could not be handled: {error}")
+    else:
+        transitions.end(turn, Reason.FAIL_ERROR, error)
+
+
+def _give_back(turn: Turn, event: Event) -> None:
+    match event:
+        case AgentReserved(agent=agent, reservation=reservation):
+            turn.agent(ReleaseAgent(reservation))
+            turn.note("given-back", f"Agent {agent} was reserved but is no longer needed; given back.", agent=agent)
+        case ReservationExpired(reservation=reservation):
+            turn.agent(ReleaseAgent(reservation))
+        case LegDialling(party=Party.CUSTOMER):
+            # A dial that was under way as the wish was withdrawn: its attempt still tells that the phone may have rung.
+            turn.attempt(Party.CUSTOMER, dialled_at=turn.now)
+            turn.note("dropped", "The call had already been sent; it is being taken back.")
+        case DialGranted() | TimerFired():
+            turn.note("dropped", f"{_name(event)} came too late and changed nothing.")
+
+
+def _name(event: Event) -> str:
+    return f"Timer {event.name}" if isinstance(event, TimerFired) else type(event).__name__

@@ -1,0 +1,104 @@
+"""The options that the flow reads, typed and frozen when a callback's execution starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+DEFAULT_WAITING = "SampleTreatments/next_customer_rep.wav"
+DEFAULT_FIND_AGENT_FAIL = "SampleTreatments/all_agents_busy.wav"
+DEFAULT_ANSWERING_MACHINE = "SampleTreatments/call_fail_ans_machine.wav"
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """A sound to play; an empty `file` plays nothing."""
+
+    file: str
+    after_beep: bool = False
+
+
+@dataclass(frozen=True)
+class FlowOptions:
+    """Seconds unless said otherwise. Each field is one option of the catalogue, without its underscore."""
+
+    media_type: str
+    call_direction: str
+    wait_for_agent: bool
+    first_connect_party: str  # _userterminated_first_connect_party
+    target: str
+    virtual_queue: str  # _urs_virtual_queue
+    route_point: str
+    prefix_dial_out: str
+    calling_party_number: str
+    calling_party_display_name: str
+    ixn_createcall_timeout: int
+    cpd_enable: bool
+    call_timeguard: float  # _call_timeguard_timeout, there in milliseconds
+    cpd_unsure: str  # human | machine
+    max_dial_attempts: int
+    dial_retry_timeout: int
+    max_transfer_to_agent_attempts: int
+    max_time_to_wait_for_agent: int  # _max_time_to_wait_for_agent_on_the_call
+    agent_reserve_timeout: int
+    urs_queued_ttl: int
+    retain_session: bool  # _retain_session_until_ixn_deleted
+    max_time_to_wait_for_ixn_delete: int
+    wrap_up_time: int
+    request_execution_time_buffer: int
+    desired_connect_time_threshold: int
+    ttl: int
+    treatment_customer_connect: Treatment
+    treatment_waiting_for_agent: Treatment
+    treatment_find_agent_fail: Treatment
+    treatment_answering_machine: Treatment  # _treatment_call_failure_answering_machine
+
+
+FLOW_OPTIONS: TypeAdapter[FlowOptions] = TypeAdapter(FlowOptions)
+
+
+def from_resolved(resolved: Mapping[str, Any]) -> FlowOptions:
+    """Pick the flow's options out of `services.resolution.resolve`'s typed values."""
+    return FlowOptions(
+        media_type=resolved["_media_type"],
+        call_direction=resolved["_call_direction"],
+        wait_for_agent=resolved["_wait_for_agent"],
+        first_connect_party=resolved["_userterminated_first_connect_party"],
+        target=resolved["_target"],
+        virtual_queue=resolved["_urs_virtual_queue"],
+        route_point=resolved["_route_point"],
+        prefix_dial_out=resolved["_prefix_dial_out"],
+        calling_party_number=resolved["_calling_party_number"],
+        calling_party_display_name=resolved["_calling_party_display_name"],
+        ixn_createcall_timeout=resolved["_ixn_createcall_timeout"],
+        cpd_enable=resolved["_cpd_enable"],
+        call_timeguard=resolved["_call_timeguard_timeout"] / 1000,
+        cpd_unsure=resolved["_cpd_unsure"],
+        max_dial_attempts=resolved["_max_dial_attempts"],
+        dial_retry_timeout=resolved["_dial_retry_timeout"],
+        max_transfer_to_agent_attempts=resolved["_max_transfer_to_agent_attempts"],
+        max_time_to_wait_for_agent=resolved["_max_time_to_wait_for_agent_on_the_call"],
+        agent_reserve_timeout=resolved["_agent_reserve_timeout"],
+        urs_queued_ttl=resolved["_urs_queued_ttl"],
+        retain_session=resolved["_retain_session_until_ixn_deleted"],
+        max_time_to_wait_for_ixn_delete=resolved["_max_time_to_wait_for_ixn_delete"],
+        wrap_up_time=resolved["_wrap_up_time"],
+        request_execution_time_buffer=resolved["_request_execution_time_buffer"],
+        desired_connect_time_threshold=resolved["_desired_connect_time_threshold"],
+        ttl=resolved["_ttl"],
+        treatment_customer_connect=_treatment(resolved["_treatment_customer_connect"], ""),
+        treatment_waiting_for_agent=_treatment(resolved["_treatment_waiting_for_agent"], DEFAULT_WAITING),
+        treatment_find_agent_fail=_treatment(resolved["_treatment_find_agent_fail"], DEFAULT_FIND_AGENT_FAIL),
+        treatment_answering_machine=_treatment(
+            resolved["_treatment_call_failure_answering_machine"], DEFAULT_ANSWERING_MACHINE
+        ),
+    )
+
+
+def _treatment(configured: Any, default: str) -> Treatment:
+    if configured is None:
+        return Treatment(default)
+    return Treatment(configured.file, after_beep=configured.hints.get("am-beep-detection") == "on")

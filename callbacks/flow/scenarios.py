@@ -1,0 +1,28 @@
+"""The order in which a callback goes through its stages, one row a scenario (design: seeds, sections *Call flow*)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from callbacks.flow.options import FlowOptions
+from callbacks.flow.session import Stage
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`first` is the stage that follows once it is time; from the customer's answer on all scenarios here are alike."""
+
+    name: str
+    first: Stage
+
+
+SCENARIOS: dict[tuple[str, bool, str], Scenario] = {
+    # (_call_direction, _wait_for_agent, _userterminated_first_connect_party)
+    ("USERTERMINATED", False, "CUSTOMER"): Scenario("User Terminated Immediate", Stage.DIALLING),
+    ("USERTERMINATED", True, "CUSTOMER"): Scenario("User Terminated Delayed", Stage.AWAITING),
+}
+
+
+def scenario(options: FlowOptions) -> Scenario | None:
+    """The scenario that the options choose, or None when there is none for this combination."""
+    return SCENARIOS.get((options.call_direction, options.wait_for_agent, options.first_connect_party))

@@ -1,0 +1,42 @@
+"""The public states of a callback and the one table of moves between them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """`_callback_state` on the wire."""
+
+    SCHEDULED = "SCHEDULED"
+    QUEUED = "QUEUED"
+    ROUTING = "ROUTING"
+    PROCESSING = "PROCESSING"
+    PAUSED = "PAUSED"
+    COMPLETED = "COMPLETED"
+
+
+class Reason(StrEnum):
+    """`_callback_reason` on the wire; always set with COMPLETED."""
+
+    AGENT_CONNECTED = "AGENT_CONNECTED"
+    CANCELLED = "CANCELLED"
+    CANCELLED_BY_ADMIN = "CANCELLED_BY_ADMIN"
+    FAIL_INTERACTION_DELETED = "FAIL_INTERACTION_DELETED"
+    FAIL_TARGET_NOT_FOUND = "FAIL_TARGET_NOT_FOUND"
+    FAIL_ERROR = "FAIL_ERROR"
+    FAIL_TIMEOUT_TTL = "FAIL_TIMEOUT_TTL"
+    FAIL_IXN_UNKNOWN_MEDIA_TYPE = "FAIL_IXN_UNKNOWN_MEDIA_TYPE"
+    FAIL_NO_CUSTOMER_NUMBER = "FAIL_NO_CUSTOMER_NUMBER"
+    FAIL_AGENT_CONNECT = "FAIL_AGENT_CONNECT"
+    FAIL_CALL_TO_CUSTOMER = "FAIL_CALL_TO_CUSTOMER"
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.SCHEDULED: frozenset({State.QUEUED, State.COMPLETED}),
+    State.QUEUED: frozenset({State.ROUTING, State.PAUSED, State.COMPLETED}),
+    State.PAUSED: frozenset({State.QUEUED, State.COMPLETED}),
+    State.ROUTING: frozenset({State.QUEUED, State.PROCESSING, State.COMPLETED}),
+    State.PROCESSING: frozenset({State.COMPLETED}),
+    State.COMPLETED: frozenset(),
+}

@@ -1,0 +1,212 @@
+"""Entering a stage: what is true from that moment on. The stages decide when; here stands how."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from callbacks.flow.decision import AgentOnCall, DialResult, ExtendReservation, ReleaseAgent
+from callbacks.flow.scenarios import scenario
+from callbacks.flow.session import Stage
+from callbacks.flow.states import Reason
+from callbacks.flow.turn import Turn
+from telephony.events import Party
+
+# How long a switch may be silent about something that it should have reported, before the stage gives up waiting for it.
+GRACE = timedelta(seconds=10)
+# The longest that a once-played treatment may take; a lost end-of-sound event must not keep a customer on the line.
+LONGEST_TREATMENT = timedelta(seconds=120)
+# Design invariant 9: a reservation outlasts the stage that uses it by this much.
+RESERVATION_MARGIN = timedelta(seconds=5)
+JOIN_TIMEOUT = timedelta(seconds=15)
+
+
+def begin(turn: Turn) -> None:
+    """Start the execution: take a place in the queue, then dial when it is time."""
+    options = turn.options
+    if options.media_type != "voice":
+        end(turn, Reason.FAIL_IXN_UNKNOWN_MEDIA_TYPE, f"Media type {options.media_type!r} is not voice.")
+        return
+    if not turn.session.number:
+        end(turn, Reason.FAIL_NO_CUSTOMER_NUMBER, "There is no customer number to call.")
+        return
+    chosen = scenario(options)
+    if chosen is None:
+        end(
+            turn,
+            Reason.FAIL_ERROR,
+            f"No scenario for _call_direction={options.call_direction}, _wait_for_agent={options.wait_for_agent}, "
+            f"_userterminated_first_connect_party={options.first_connect_party}.",
+        )
+        return
+    turn.go(Stage.HELD, deadline=dial_at(turn), queued_at=turn.now)
+    turn.note("started", f"Execution started: {chosen.name}.")
+    if turn.now >= dial_at(turn):
+        proceed(turn)
+
+
+def dial_at(turn: Turn) -> datetime:
+    """The earliest moment of the first dial, `_desired_connect_time_threshold` before the desired time at most.
+
+    Not delayed: the desired time less the estimated wait, which is zero where nothing estimates it. Delayed: an agent is
+    waited for from the threshold on.
+    """
+    if turn.options.wait_for_agent:
+        return turn.session.desired_at - timedelta(seconds=turn.options.desired_connect_time_threshold)
+    return turn.session.desired_at
+
+
+def proceed(turn: Turn) -> None:
+    """It is time: dial, or in a delayed scenario wait for the grant to dial."""
+    chosen = scenario(turn.options)
+    if chosen is not None and chosen.first is Stage.AWAITING:
+        await_grant(turn)
+    else:
+        dial(turn)
+
+
+def await_grant(turn: Turn) -> None:
+    turn.go(Stage.AWAITING)
+    turn.note("awaiting", "Waiting until an agent is about to be free.")
+
+
+def dial(turn: Turn) -> None:
+    number = turn.session.attempt + 1
+    turn.go(Stage.DIALLING, attempt=number)
+    turn.attempt(Party.CUSTOMER)
+    used, most = turn.session.attempts_used, turn.options.max_dial_attempts
+    turn.note("dialling", f"Dialling the customer, attempt {used + 1} of {most}.", attempt=number)
+
+
+def ring(turn: Turn) -> None:
+    turn.go(Stage.RINGING, deadline=turn.now + timedelta(seconds=turn.options.ixn_createcall_timeout) + GRACE)
+    turn.attempt(Party.CUSTOMER, dialled_at=turn.now)
+    turn.note("ringing", "The call was sent to the customer's phone.", attempt=turn.session.attempt)
+
+
+def answer(turn: Turn) -> None:
+    turn.attempt(Party.CUSTOMER, answered_at=turn.now)
+    if not turn.options.cpd_enable:
+        turn.note("answered", "The call was answered; detection is off (_cpd_enable=false).")
+        human(turn)
+        return
+    turn.go(Stage.DETECTING, deadline=turn.now + timedelta(seconds=turn.options.call_timeguard) + GRACE)
+    turn.note("answered", "The call was answered; finding out whether by a human.")
+
+
+def human(turn: Turn) -> None:
+    turn.attempt(Party.CUSTOMER, result=DialResult.PERSON)
+    treatment = turn.options.treatment_customer_connect
+    if not treatment.file:
+        wait(turn)
+        return
+    turn.go(Stage.GREETING, deadline=turn.now + LONGEST_TREATMENT, sounds=turn.session.sounds + 1)
+    turn.note("greeting", f"The customer hears {treatment.file}.")
+
+
+def machine(turn: Turn) -> None:
+    treatment = turn.options.treatment_answering_machine
+    if not treatment.file:
+        fail_attempt(turn, DialResult.ANSWERING_MACHINE, "No message is played to answering machines.")
+        return
+    turn.go(Stage.MESSAGE, deadline=turn.now + LONGEST_TREATMENT, sounds=turn.session.sounds + 1)
+    when = "after its beep " if treatment.after_beep else ""
+    turn.note("message", f"An answering machine answered; it hears {when}{treatment.file}.")
+
+
+def wait(turn: Turn) -> None:
+    """Look for an agent while the waiting treatment plays."""
+    since = turn.session.waiting_since or turn.now
+    # Between two agents the treatment plays on; it does not begin anew.
+    sounds = turn.session.sounds + (turn.session.stage is not Stage.CONNECTING)
+    turn.go(Stage.WAITING, sounds=sounds, waiting_since=since, agent="", reservation="")
+    heard = turn.options.treatment_waiting_for_agent.file or "nothing"
+    turn.note("waiting", f"Looking for an agent of {turn.options.target}; the customer hears {heard}.")
+
+
+def connect(turn: Turn, agent: str, reservation: str) -> None:
+    deadline = turn.now + timedelta(seconds=turn.options.agent_reserve_timeout) + GRACE
+    turn.go(
+        Stage.CONNECTING,
+        deadline=deadline,
+        agent=agent,
+        reservation=reservation,
+        agent_attempt=turn.session.agent_attempt + 1,
+    )
+    turn.agent(ExtendReservation(reservation, deadline + RESERVATION_MARGIN))
+    turn.attempt(Party.AGENT, agent=agent)
+    turn.note("reserved", f"Agent {agent} is reserved and is being called.", agent=agent)
+
+
+def agent_failed(turn: Turn, why: str, *, result: DialResult, not_ready_reason: str = "", wrap_up: int = 0) -> None:
+    """The agent was not joined: give them back, then look for another or give up."""
+    session = turn.session
+    turn.end_attempt(Party.AGENT, result, why)
+    turn.agent(ReleaseAgent(session.reservation, not_ready_reason=not_ready_reason, wrap_up_seconds=wrap_up))
+    turn.note("agent-failed", f"Agent {session.agent} could not be connected: {why}", agent=session.agent)
+    most = turn.options.max_transfer_to_agent_attempts
+    if session.agent_attempt >= most:
+        apologise(turn, Reason.FAIL_AGENT_CONNECT, f"No agent could be connected in {most} attempts.")
+        return
+    wait(turn)
+
+
+def join(turn: Turn) -> None:
+    turn.go(Stage.JOINING, deadline=turn.now + JOIN_TIMEOUT)
+    turn.attempt(Party.AGENT, answered_at=turn.now)
+    turn.agent(AgentOnCall(turn.session.reservation))
+    turn.note("joining", f"Agent {turn.session.agent} answered; joining them with the customer.")
+
+
+def talk(turn: Turn) -> None:
+    """The point of it all. Behind COMPLETED the call goes on; only a party's hang-up ends it."""
+    retained = turn.options.retain_session
+    deadline = turn.now + timedelta(seconds=turn.options.max_time_to_wait_for_ixn_delete) if retained else None
+    reason = None if retained else Reason.AGENT_CONNECTED
+    turn.go(Stage.TALKING, deadline=deadline, reason=reason)
+    turn.attempt(Party.AGENT, result=DialResult.CONNECTED)
+    turn.note("connected", f"The customer talks with agent {turn.session.agent}.", agent=turn.session.agent)
+
+
+def apologise(turn: Turn, reason: Reason, why: str) -> None:
+    """Tell the customer that no agent was found, then end with `reason`."""
+    treatment = turn.options.treatment_find_agent_fail
+    if not treatment.file:
+        end(turn, reason, why)
+        return
+    turn.go(
+        Stage.APOLOGY,
+        deadline=turn.now + LONGEST_TREATMENT,
+        sounds=turn.session.sounds + 1,
+        reason=reason,
+        agent="",
+        reservation="",
+    )
+    turn.note("apology", f"{why} The customer hears {treatment.file}.")
+
+
+def fail_attempt(turn: Turn, result: DialResult, why: str) -> None:
+    """The customer was not reached: try again later, or give up after `_max_dial_attempts`."""
+    turn.end_attempt(Party.CUSTOMER, result, why)
+    used, most = turn.session.attempts_used + 1, turn.options.max_dial_attempts
+    if used >= most:
+        text = f"Attempt {used} of {most} failed: {why}"
+        end(turn, Reason.FAIL_CALL_TO_CUSTOMER, text, attempts_used=used)
+        return
+    pause = turn.options.dial_retry_timeout
+    turn.go(Stage.RETRYING, deadline=turn.now + timedelta(seconds=pause), attempts_used=used)
+    turn.note("attempt-failed", f"Attempt {used} of {most} failed: {why} Next attempt in {pause} s.", result=result)
+
+
+def put_off(turn: Turn, why: str, until: datetime) -> None:
+    """The phone did not ring: no attempt is used, and the dial is repeated at `until`."""
+    turn.end_attempt(Party.CUSTOMER, DialResult.CREATE_CALL_ERROR, why)
+    turn.go(Stage.RETRYING, deadline=until)
+    turn.note("put-off", f"Not dialled: {why} Next try at {until:%H:%M:%S} UTC; no attempt was used.")
+
+
+def end(turn: Turn, reason: Reason, why: str, **changes: object) -> None:
+    """Complete: nothing is wanted of the switch any more, the place is given up, an agent is given back."""
+    if turn.session.reservation:
+        turn.agent(ReleaseAgent(turn.session.reservation))
+    turn.go(Stage.ENDED, reason=reason, agent="", reservation="", **changes)
+    turn.note("ended", why, reason=reason)

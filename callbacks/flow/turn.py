@@ -1,0 +1,46 @@
+"""One turn of the machine: the draft of a decision that the stages write into."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from callbacks.flow.decision import AgentMove, AttemptChange, Decision, DialResult, Note
+from callbacks.flow.options import FlowOptions
+from callbacks.flow.session import Session, Stage
+from telephony.events import Party
+
+
+class Turn:
+    """Collects what an event leads to. Lives only inside `machine.decide`."""
+
+    def __init__(self, session: Session, options: FlowOptions, now: datetime) -> None:
+        self.session = session
+        self.options = options
+        self.now = now
+        self.refused = ""
+        self._notes: list[Note] = []
+        self._attempts: list[AttemptChange] = []
+        self._agents: list[AgentMove] = []
+
+    def go(self, stage: Stage, *, deadline: datetime | None = None, **changes: Any) -> None:
+        """Enter a stage: a new visit, with the moment at which the stage gives up waiting."""
+        self.session = replace(self.session, stage=stage, visit=self.session.visit + 1, deadline=deadline, **changes)
+
+    def note(self, kind: str, text: str, **data: Any) -> None:
+        self._notes.append(Note(kind, text, self.session, data))
+
+    def attempt(self, party: Party, *, number: int | None = None, **changes: Any) -> None:
+        """Record something of the current attempt (or of attempt `number`) of a party."""
+        current = self.session.attempt if party is Party.CUSTOMER else self.session.agent_attempt
+        self._attempts.append(AttemptChange(party, current if number is None else number, **changes))
+
+    def end_attempt(self, party: Party, result: DialResult | None, detail: str = "") -> None:
+        self.attempt(party, ended_at=self.now, result=result, detail=detail)
+
+    def agent(self, move: AgentMove) -> None:
+        self._agents.append(move)
+
+    def decision(self) -> Decision:
+        return Decision(self.session, tuple(self._notes), tuple(self._attempts), tuple(self._agents), self.refused)

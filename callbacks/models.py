@@ -1,0 +1,148 @@
+"""The callback itself, what waits to be decided about it, and what happened to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+
+from callbacks.flow.session import Stage
+from callbacks.flow.states import MOVES, State
+from services.models import ApiKey, ConfiguredService
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+
+class CallbackQuerySet(models.QuerySet["Callback"]):
+    def visible_to(self, user: User | AnonymousUser) -> CallbackQuerySet:
+        """The one door for pages: staff and whoever may view callbacks see all, others none."""
+        return self if user.is_active and user.has_perm("callbacks.view_callback") else self.none()
+
+    def visible_to_key(self, key: ApiKey | None) -> CallbackQuerySet:
+        """The one door for the API: a key limited to services sees only their callbacks; None is the anonymous client."""
+        limited_to = list(key.services.values_list("pk", flat=True)) if key else []
+        return self.filter(service__in=limited_to) if limited_to else self
+
+
+class Callback(models.Model):
+    """One customer's request, from the start request to its removal after `_ttl`.
+
+    `state` and `reason` are the public face of the finer `stage`; the machine's whole memory is `session`. Only
+    `callbacks.actions.advance` and the start change a row.
+    """
+
+    STATES = [(state.value, state.value.capitalize()) for state in State]
+
+    id = models.CharField(max_length=64, primary_key=True)
+    service = models.ForeignKey(ConfiguredService, on_delete=models.PROTECT, related_name="callbacks")
+    service_name = models.CharField(max_length=64)
+    state = models.CharField(max_length=12, choices=STATES)
+    reason = models.CharField(max_length=64, blank=True, help_text="Why it is completed.")
+    stage = models.CharField(max_length=16, choices=[(stage.value, stage.value) for stage in Stage])
+    session = models.JSONField()
+    options = models.JSONField(default=dict, help_text="The options it runs with, frozen when its execution starts.")
+    overrides = models.JSONField(default=dict, help_text="Options that the request itself set.")
+    customer_number = models.CharField(max_length=64, blank=True)
+    user_data = models.JSONField(default=dict, help_text="Every request key without a leading underscore.")
+    properties = models.JSONField(default=dict, help_text="Request keys with an underscore that are no options.")
+    created_at = models.DateTimeField()
+    desired_at = models.DateTimeField(help_text="The desired time; for an immediate callback the time of the request.")
+    completed_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(help_text="The desired time plus `_ttl`.")
+    # Names as they were, for lists and after the row they came from is gone.
+    agent = models.CharField(max_length=64, blank=True)
+    queue = models.CharField(max_length=64, blank=True)
+
+    objects = CallbackQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state=State.COMPLETED, completed_at__isnull=False) & ~Q(reason="")
+                | ~Q(state=State.COMPLETED) & Q(completed_at__isnull=True, reason=""),
+                name="callback_completed_iff_reason",
+            ),
+            models.CheckConstraint(condition=Q(state__in=list(MOVES)), name="callback_state_known"),
+        ]
+        indexes = [
+            # The list page and the default query: newest first.
+            models.Index(fields=["-created_at", "-id"], name="callback_newest"),
+            # Queries by `_customer_number`.
+            models.Index(fields=["customer_number", "-created_at"], name="callback_number"),
+            # The TTL sweep.
+            models.Index(fields=["expires_at"], name="callback_expiry"),
+            # Lists by state.
+            models.Index(fields=["state", "-created_at"], name="callback_state"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def masked_number(self) -> str:
+        """The number as lists and logs show it: 9165***32."""
+        number = self.customer_number
+        return f"{number[:-5]}***{number[-2:]}" if len(number) > 6 else "***"
+
+
+class Pending(models.Model):
+    """An event that waits to be decided. Deleted in the transaction that decided it."""
+
+    callback = models.ForeignKey(Callback, on_delete=models.CASCADE, related_name="pending")
+    event = models.JSONField()
+    created_at = models.DateTimeField()
+    # When the tick kicks the callback again if nobody handled the event; doubles with every look.
+    look_at = models.DateTimeField()
+    looks = models.PositiveSmallIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0, help_text="Failed tries to handle it.")
+
+    class Meta:
+        verbose_name_plural = "pending"
+        indexes = [models.Index(fields=["look_at"], name="pending_look")]
+
+    def __str__(self) -> str:
+        return f"{self.event.get('kind')} for {self.callback_id}"
+
+
+class JournalEntry(models.Model):
+    """One thing that happened, or was suppressed, and why. Append-only while its callback lives."""
+
+    callback = models.ForeignKey(Callback, on_delete=models.CASCADE, related_name="journal")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=32)
+    text = models.TextField(help_text="What a supervisor reads.")
+    cause = models.CharField(max_length=32, help_text="The event that led to it.")
+    actor = models.CharField(max_length=64, help_text="Who: system, customer, an API key, a user, an agent.")
+    state = models.CharField(max_length=12, help_text="The public state after it.")
+    stage = models.CharField(max_length=16, help_text="The stage after it.")
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name_plural = "journal"
+        indexes = [models.Index(fields=["callback", "id"], name="journal_timeline")]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Attempt(models.Model):
+    """One try to reach the customer or an agent, and its outcome in the vendor's dial result words."""
+
+    callback = models.ForeignKey(Callback, on_delete=models.CASCADE, related_name="attempts")
+    party = models.CharField(max_length=8)
+    number = models.PositiveIntegerField()
+    agent = models.CharField(max_length=64, blank=True)
+    began_at = models.DateTimeField()
+    dialled_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    result = models.CharField(max_length=32, blank=True)
+    detail = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["callback", "party", "number"], name="attempt_once")]
+
+    def __str__(self) -> str:
+        return f"{self.party} {self.number} of {self.callback_id}: {self.result or 'under way'}"

@@ -1,0 +1,40 @@
+"""The callbacks floor as telephony sees it: who owns calls, and who allows a phone to ring."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from callbacks import inbox
+from callbacks.flow import projections
+from callbacks.flow.options import FLOW_OPTIONS
+from callbacks.flow.session import SESSION
+from callbacks.flow.states import State
+from callbacks.models import Callback
+from telephony.events import CallEvent, Party
+from telephony.upwards import Refusal
+
+
+class CallbackOwner:
+    """Implements `telephony.upwards.Owner`."""
+
+    def report(self, events: list[tuple[str, CallEvent]], now: datetime) -> None:
+        inbox.put(events, now)
+
+    def permit(self, owner: str, party: Party, attempt: int, now: datetime) -> Refusal | None:
+        """Lock the callback and check, at the moment of ringing, what design invariant 4 lists."""
+        callback = Callback.objects.select_for_update(no_key=True).filter(pk=owner).first()
+        if callback is None:
+            return Refusal("the callback is gone")
+        session = SESSION.validate_python(callback.session)
+        wanted = projections.wanted_call(session, FLOW_OPTIONS.validate_python(callback.options))
+        leg = wanted.customer if party is Party.CUSTOMER else wanted.agent
+        if leg is None or leg.attempt != attempt:
+            return Refusal("the call is no longer wanted")
+        if callback.state == State.PAUSED:
+            return Refusal("the service is paused")
+        if party is Party.CUSTOMER and callback.expires_at <= now:
+            return Refusal("it is too late (_ttl)")
+        return None
+
+    def exists(self, owner: str) -> bool:
+        return Callback.objects.filter(pk=owner).exists()

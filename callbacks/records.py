@@ -1,0 +1,178 @@
+"""Writing down what the machine decided, in the transaction of the decision."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from callbacks.flow import projections
+from callbacks.flow.decision import AgentMove, AgentOnCall, AttemptChange, Decision, ExtendReservation, Note
+from callbacks.flow.events import Event
+from callbacks.flow.options import FLOW_OPTIONS, FlowOptions
+from callbacks.flow.session import SESSION, Session, Stage
+from callbacks.flow.states import MOVES, State
+from callbacks.models import Attempt, Callback, JournalEntry
+from scheduling import timers
+from telephony import agents, calls, queues
+from telephony.events import Party
+from telephony.wanted import NOTHING
+
+
+class IllegalMove(Exception):
+    """The machine moved between two states that `MOVES` does not join: a fault of ours, nothing is stored."""
+
+
+class Turns:
+    """The decisions on one or several events of one callback, in order."""
+
+    def __init__(self, session: Session | None) -> None:
+        self._session = session
+        self.notes: list[tuple[Event, Note]] = []
+        self.attempts: list[AttemptChange] = []
+        self.agents: list[AgentMove] = []
+        self.refused = ""
+
+    @property
+    def session(self) -> Session:
+        if self._session is None:
+            raise RuntimeError("nothing was decided")
+        return self._session
+
+    def add(self, event: Event, decision: Decision) -> None:
+        before, after = projections.public_state(self.session), projections.public_state(decision.session)
+        if before != after and after not in MOVES[before]:
+            raise IllegalMove(f"{before} to {after} by {type(event).__name__}")
+        self._session = decision.session
+        self.notes += [(event, note) for note in decision.notes]
+        self.attempts += decision.attempts
+        self.agents += decision.agents
+        self.refused = decision.refused
+
+
+def store_new(callback: Callback, turns: Turns, options: FlowOptions | None, now: datetime) -> None:
+    """Insert a callback with its first decisions."""
+    for name, value in _columns(turns.session, options, now).items():
+        setattr(callback, name, value)
+    callback.save(force_insert=True)
+    _write(callback, None, turns, options, now)
+
+
+def store(callback: Callback, before: Session, turns: Turns, options: FlowOptions | None, now: datetime) -> None:
+    """Update a locked callback with what followed; the state is moved by a guarded update."""
+    columns = _columns(turns.session, options, now)
+    if callback.completed_at is not None:
+        columns.pop("completed_at", None)
+    if agent := next((change.agent for change in reversed(turns.attempts) if change.agent), ""):
+        columns["agent"] = agent
+    moved = Callback.objects.filter(pk=callback.pk, state=callback.state).update(**columns)
+    if moved != 1:
+        raise IllegalMove(f"{callback.pk} is no longer {callback.state}")
+    for name, value in columns.items():
+        setattr(callback, name, value)
+    _write(callback, before, turns, options, now)
+
+
+def _columns(session: Session, options: FlowOptions | None, now: datetime) -> dict[str, Any]:
+    state = projections.public_state(session)
+    columns: dict[str, Any] = {
+        "state": state,
+        "reason": session.reason if state == State.COMPLETED else "",
+        "stage": session.stage,
+        "session": SESSION.dump_python(session, mode="json"),
+    }
+    if state == State.COMPLETED:
+        columns["completed_at"] = now
+    if options is not None and session.stage not in {Stage.NEW, Stage.SCHEDULED}:
+        columns["options"] = FLOW_OPTIONS.dump_python(options, mode="json")
+        columns["queue"] = options.virtual_queue
+    return columns
+
+
+def _write(
+    callback: Callback, before: Session | None, turns: Turns, options: FlowOptions | None, now: datetime
+) -> None:
+    _write_journal(callback, turns, now)
+    _write_attempts(callback, before, turns.attempts, now)
+    for move in turns.agents:
+        _move_agent(move, now)
+    if options is not None:
+        _write_wishes(callback.pk, before, turns.session, options, now)
+
+
+def _write_journal(callback: Callback, turns: Turns, now: datetime) -> None:
+    JournalEntry.objects.bulk_create(
+        JournalEntry(
+            callback=callback,
+            at=now,
+            kind=note.kind,
+            text=note.text,
+            cause=type(event).__name__,
+            actor=getattr(event, "actor", "system"),
+            state=projections.public_state(note.session),
+            stage=note.session.stage,
+            data=note.data,
+        )
+        for event, note in turns.notes
+    )
+
+
+def _write_attempts(callback: Callback, before: Session | None, changes: list[AttemptChange], now: datetime) -> None:
+    """One statement an attempt: inserted when it began with these decisions, else updated."""
+    known = {
+        Party.CUSTOMER: before.attempt if before else 0,
+        Party.AGENT: before.agent_attempt if before else 0,
+    }
+    merged: dict[tuple[Party, int], dict[str, Any]] = {}
+    for change in changes:
+        fields = {k: v for k, v in asdict(change).items() if k not in {"party", "number"} and v not in (None, "")}
+        merged.setdefault((change.party, change.number), {}).update(fields)
+    for (party, number), fields in merged.items():
+        if "detail" in fields:
+            fields["detail"] = fields["detail"][:200]
+        if number > known[party]:
+            Attempt.objects.create(callback=callback, party=party, number=number, began_at=now, **fields)
+        elif fields:
+            Attempt.objects.filter(callback=callback, party=party, number=number).update(**fields)
+
+
+def _move_agent(move: AgentMove, now: datetime) -> None:
+    match move:
+        case ExtendReservation(reservation=reservation, until=until):
+            agents.extend(reservation, until)
+        case AgentOnCall(reservation=reservation):
+            agents.on_call(reservation, now)
+        case _:
+            agents.release(
+                move.reservation,
+                now,
+                wrap_up=timedelta(seconds=move.wrap_up_seconds),
+                not_ready_reason=move.not_ready_reason,
+            )
+
+
+def _write_wishes(owner: str, before: Session | None, after: Session, options: FlowOptions, now: datetime) -> None:
+    """Store what changed of the wanted call, the place in the queue and the timers; all are functions of the session."""
+    wish = projections.wanted_call(after, options)
+    if wish != (projections.wanted_call(before, options) if before else NOTHING):
+        calls.want(owner, wish, number=after.visit, now=now)
+
+    place = projections.queue_place(after, options)
+    if place != (projections.queue_place(before, options) if before else None):
+        if place is None:
+            queues.leave(owner)
+        else:
+            queues.take_place(owner, place, now)
+
+    armed = _armed(after, options)
+    was_armed = _armed(before, options) if before else {}
+    timers.arm(owner, {name: timer for name, timer in armed.items() if was_armed.get(name) != timer})
+    timers.disarm(owner, was_armed.keys() - armed.keys())
+
+
+def _armed(session: Session, options: FlowOptions) -> dict[str, tuple[datetime, dict[str, int]]]:
+    # Only the stage's own timer is bound to its visit; the others outlast it.
+    return {
+        name: (due, {"visit": session.visit if name == "stage" else 0})
+        for name, due in projections.timers(session, options).items()
+    }

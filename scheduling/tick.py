@@ -1,0 +1,73 @@
+"""The tick: each second, whatever is due in the database is set going.
+
+Higher floors register *sources*: functions that find what is due by now, set it going in small batches, and return how
+much they found. `every_second` belongs to what a customer notices, `slow` to batches that nobody waits for, `live` to what
+keeps customers on the line served while the broker is away.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import connection, transaction
+
+logger = logging.getLogger(__name__)
+
+Source = Callable[[datetime], int]
+
+# The advisory lock of the running tick: two Beats do no harm. Any constant; this one says "tick".
+LOCK = 0x7469636B
+
+
+@dataclass
+class Sources:
+    every_second: list[Source] = field(default_factory=list)
+    slow: list[Source] = field(default_factory=list)
+    live: list[Source] = field(default_factory=list)
+
+
+_sources = Sources()
+
+
+def register(sources: Sources) -> None:
+    """Add a floor's sources; called once a floor, when the app registry is ready."""
+    _sources.every_second += sources.every_second
+    _sources.slow += sources.slow
+    _sources.live += sources.live
+
+
+def tick(now: datetime) -> bool:
+    """Run every source once. Returns False when another tick was running and nothing was done."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        if not cursor.fetchone()[0]:
+            return False
+        try:
+            _run(_sources.every_second, now)
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+    return True
+
+
+def sweep(now: datetime) -> None:
+    """Run the slow sources once each."""
+    _run(_sources.slow, now)
+
+
+def sweep_live(now: datetime) -> None:
+    """What the tick does, for owners with a live leg only; run by the telephony process while the broker is away."""
+    _run(_sources.live, now)
+
+
+def _run(sources: list[Source], now: datetime) -> None:
+    """One failing source must not stop the others: a customer's timer does not wait for a broken sweep."""
+    for source in sources:
+        try:
+            source(now)
+        except Exception:
+            if transaction.get_connection().in_atomic_block:
+                raise
+            logger.exception("source %s failed", getattr(source, "__name__", source))

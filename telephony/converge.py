@@ -1,0 +1,349 @@
+"""Making the switch agree with the wanted call: one performer at a time, each act guarded by the wish it serves.
+
+Every act that cannot be taken back is marked in the database first, by an update that fails when the wish has been
+overtaken or when somebody else has made the mark. What a frozen performer does late is seen and corrected: ids of legs
+and lists are derived, so that a second create or play of the same thing is no second one.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from scheduling.kick import kick
+from telephony import lease, switches, trunks, upwards
+from telephony.calls import CONVERGE, PATIENCE, bridge_id, leg_id
+from telephony.convergence import Act, Create, Dial, GiveUp, Hold, Join, Play, SettlePlay, Stop, next_act
+from telephony.events import CallEvent, DialRefused, LegDialling, LegEnded, LegSoundsFinished, Party
+from telephony.models import Agent, Call, Leg, RoutePoint, UnconfirmedDeletion
+from telephony.switch import EndCause, LegRequest, LegState, Rejected, Unavailable
+from telephony.wanted import NOTHING, WISH, WantedCall, WantedLeg
+
+logger = logging.getLogger(__name__)
+
+# Longer than any act's time-outs together, so that a claim never expires under a performer that is merely slow.
+CLAIM = timedelta(seconds=15)
+# A created leg that its switch does not take is given up after that long; nothing rang.
+CREATE_PATIENCE = timedelta(seconds=10)
+MOST_ACTS = 30
+
+
+class _Overtaken(Exception):
+    """The wish, the leg or the claim changed since they were read: read again."""
+
+
+def converge(owner: str, *, now: datetime) -> None:
+    """Act on the switch until it agrees with the owner's wish.
+
+    1. Legs that are not wanted are given up at once, without a claim.
+    2. Claim the call; whoever holds a live claim will see the new wish before the next act.
+    3. Act by act: the next one by `next_act`, each guarded by the wish's number.
+    4. When nothing is left to do, settle, unless there is news.
+    A switch that cannot now is tried again by the tick.
+    """
+    call, legs = _read(owner)
+    if call is None:
+        return
+    wish = _wish(call)
+    for leg in legs:
+        if isinstance(act := next_act(wish, [leg], ""), GiveUp):
+            _give_up(act.leg, now)
+    claim = str(uuid.uuid4())
+    if not Call.objects.filter(Q(claim="") | Q(claim_until__lte=Now()), owner=owner, settled=False).update(
+        claim=claim, claim_until=Now() + CLAIM
+    ):
+        return
+    try:
+        for _ in range(MOST_ACTS):
+            call, legs = _read(owner)
+            if call is None or call.claim != claim:
+                return
+            try:
+                _act_until_settled(call, legs, now)
+            except _Overtaken:
+                continue
+            return
+    except Unavailable as error:
+        logger.warning("call of %s: the switch cannot now, left to the tick: %s", owner, error)
+    Call.objects.filter(owner=owner, claim=claim).update(claim="", claim_until=None)
+
+
+def _read(owner: str) -> tuple[Call | None, list[Leg]]:
+    call = Call.objects.filter(owner=owner).first()
+    if call is None:
+        return None, []
+    legs = Leg.objects.filter(call=call).select_related("switch", "agent").order_by("created_at", "pk")
+    return call, list(legs)
+
+
+def _wish(call: Call) -> WantedCall:
+    return WISH.validate_python(call.wish)
+
+
+def _act_until_settled(call: Call, legs: list[Leg], now: datetime) -> None:
+    wish = _wish(call)
+    bridge = bridge_id(call.owner, wish.agent.attempt) if wish.agent else ""
+    joined = False
+    for _ in range(MOST_ACTS):
+        act = next_act(wish, legs, bridge)
+        if act is None or (joined and isinstance(act, Join)):
+            _settle(call, wish, legs)
+            return
+        _perform(act, call, legs, bridge, now)
+        joined = isinstance(act, Join)
+    raise Unavailable("too many acts for one wish")
+
+
+def _settle(call: Call, wish: WantedCall, legs: list[Leg]) -> None:
+    """Nothing is left to do for this wish; what is reported from now on kicks anew."""
+    same = Call.objects.filter(pk=call.pk, wish_number=call.wish_number, news=call.news, claim=call.claim)
+    if wish == NOTHING and not any(leg.alive for leg in legs):
+        if not same.delete()[0]:
+            raise _Overtaken
+        return
+    # An ended leg is remembered as long as its attempt is wanted, so that it is never created again.
+    if ended := [leg.pk for leg in legs if not leg.alive and not _named(wish, leg)]:
+        Leg.objects.filter(pk__in=ended, state=LegState.ENDED).delete()
+    if not same.update(settled=True, claim="", claim_until=None):
+        raise _Overtaken
+
+
+def _named(wish: WantedCall, leg: Leg) -> bool:
+    wanted = wish.customer if leg.party == Party.CUSTOMER else wish.agent
+    return wanted is not None and wanted.attempt == leg.attempt
+
+
+def _perform(act: Act, call: Call, legs: list[Leg], bridge: str, now: datetime) -> None:
+    match act:
+        case GiveUp(leg=leg):
+            _give_up(leg, now)
+        case Create(party=party, wanted=wanted):
+            leg = _insert(call, party, wanted, now)
+            legs.append(leg)
+            _dial(call, leg, wanted, now)
+        case Dial(leg=leg, wanted=wanted):
+            _dial(call, leg, wanted, now)
+        case Stop(leg=leg):
+            _mark(call, leg, sounds_over=True, sounds_taken=True)
+            _quietly(switches.connect(leg.switch).stop, leg.pk, leg.sounds)
+        case Play() | SettlePlay():
+            _play(act, call, now)
+        case Join(customer=customer, agent=agent):
+            _quietly(switches.connect(customer.switch).join, bridge, (customer.pk, agent.pk))
+        case Hold(leg=leg):
+            _quietly(switches.connect(leg.switch).hold, leg.bridge, leg.pk)
+            leg.bridge = ""
+
+
+def _quietly(verb: object, *args: object) -> None:
+    """A leg that is gone is no fault of the act: its end is reported by the switch itself."""
+    try:
+        verb(*args)  # type: ignore[operator]
+    except Rejected as error:
+        logger.info("%s", error)
+
+
+def _mark(call: Call, leg: Leg, *, guard: Q | None = None, **changes: object) -> None:
+    """Write what is about to be done, if the wish is still the one it is done for."""
+    still = Leg.objects.filter(guard or Q(), pk=leg.pk, call__wish_number=call.wish_number, call__claim=call.claim)
+    if not still.update(**changes):
+        raise _Overtaken
+    for name, value in changes.items():
+        setattr(leg, name, value)
+
+
+# Legs: created, sent, given up
+
+
+def _insert(call: Call, party: Party, wanted: WantedLeg, now: datetime) -> Leg:
+    """Write the attempt's leg before the switch hears of it; the constraints keep it the only one."""
+    leg = Leg(
+        id=leg_id(call.owner, party, wanted.attempt),
+        call=call,
+        party=party,
+        attempt=wanted.attempt,
+        detect=wanted.detect,
+        created_at=now,
+    )
+    if party is Party.CUSTOMER:
+        name, _, switch = wanted.route_point.partition("@")
+        point = RoutePoint.objects.select_related("switch").filter(name=name, switch__name=switch).first()
+        if point is None:
+            _report(call.owner, trunks.missing(party, wanted, now), now)
+            raise Unavailable(f"route point {wanted.route_point} is not configured")
+        leg.route_point, leg.switch, leg.endpoint = point, point.switch, point.endpoint.format(number=wanted.number)
+    else:
+        agent = Agent.objects.select_related("switch").filter(name=wanted.agent).first()
+        if agent is None:
+            raise Unavailable(f"agent {wanted.agent} is not configured")
+        leg.agent, leg.switch, leg.endpoint = agent, agent.switch, agent.sip_address
+    try:
+        with transaction.atomic():
+            if not Call.objects.select_for_update(no_key=True).filter(
+                pk=call.pk, wish_number=call.wish_number, claim=call.claim
+            ):
+                raise _Overtaken
+            leg.save(force_insert=True)
+    except IntegrityError as error:
+        raise Unavailable(f"{leg.pk} cannot be inserted yet: {error}") from error
+    return leg
+
+
+def _dial(call: Call, leg: Leg, wanted: WantedLeg, now: datetime) -> None:
+    """Ring a phone, in the two steps of the design: create rings nobody; then one guarded update; then dial."""
+    if resting := trunks.resting(leg, now):
+        _withdraw(leg, lambda: resting, now)
+        return
+    switch = switches.connect(leg.switch)
+    request = LegRequest(leg.pk, leg.endpoint, wanted.caller_number, wanted.caller_name, detect=leg.detect)
+    try:
+        switch.create_leg(request)
+    except Rejected as error:
+        _withdraw(leg, partial(trunks.refused, leg, str(error), now), now)
+        return
+    except Unavailable as error:
+        if leg.created_at + CREATE_PATIENCE > now:
+            raise
+        _delete_later(leg)
+        _withdraw(leg, partial(trunks.refused, leg, str(error), now), now)
+        return
+    if _send(leg, now):
+        _quietly(_dial_sent, leg, wanted.ring_seconds)
+    else:
+        _quietly(switch.delete_leg, leg.pk)
+
+
+def _dial_sent(leg: Leg, ring_seconds: int) -> None:
+    switches.connect(leg.switch).dial_leg(leg.pk, timeout=ring_seconds)
+
+
+def _send(leg: Leg, now: datetime) -> bool:
+    """The guarded update created→sent, with the checks at the moment of ringing. False: it may not be dialled.
+
+    The permit locks the owner, so that a cancel that was confirmed cannot be followed by a ring.
+    """
+    owner, party = leg.call_id, Party(leg.party)
+    with transaction.atomic():
+        refusal = upwards.owner().permit(owner, party, leg.attempt, now)
+        if refusal is None and not lease.live_switches().filter(pk=leg.switch_id).exists():
+            refusal = upwards.Refusal(f"nobody listens to switch {leg.switch.name}")
+        if refusal is not None:
+            _withdraw(leg, lambda: DialRefused(party, leg.attempt, refusal.reason, refusal.retry_at), now)
+            return False
+        if not Leg.objects.filter(pk=leg.pk, state=LegState.CREATED).update(state=LegState.SENT, sent_at=now):
+            return False
+        leg.state, leg.sent_at = LegState.SENT, now
+        upwards.owner().report([(owner, LegDialling(party, leg.attempt))], now)
+    return True
+
+
+def _withdraw(leg: Leg, tell: Callable[[], CallEvent] | None, now: datetime) -> bool:
+    """Close a leg that was never sent, and tell its owner. True: it can no longer be dialled, by nobody."""
+    with transaction.atomic():
+        closed = Leg.objects.filter(pk=leg.pk, state=LegState.CREATED).update(
+            state=LegState.ENDED, cause=EndCause.CANCELLED
+        )
+        if closed and tell is not None:
+            upwards.owner().report([(leg.call_id, tell())], now)
+    leg.state = LegState.ENDED if closed else leg.state
+    return bool(closed)
+
+
+def _give_up(leg: Leg, now: datetime) -> None:
+    """Withdraw a leg that is not wanted, or have the switch delete it; its end is then reported by the switch."""
+    switch = switches.connect(leg.switch)
+    if leg.state == LegState.CREATED and _withdraw(leg, None, now):
+        # It may exist on the switch all the same; it rings nobody there.
+        try:
+            switch.delete_leg(leg.pk)
+        except (Rejected, Unavailable):
+            _delete_later(leg)
+        return
+    if leg.bridge:
+        _quietly(switch.close_bridge, leg.bridge)
+    switch.delete_leg(leg.pk)
+    Leg.objects.filter(pk=leg.pk).update(deleting=True)
+    leg.deleting = True
+
+
+def _delete_later(leg: Leg) -> None:
+    """The switch could not be asked: done before anything else when it is back."""
+    UnconfirmedDeletion.objects.get_or_create(leg=leg.pk, defaults={"switch": leg.switch})
+
+
+# Sounds
+
+
+def _play(act: Play | SettlePlay, call: Call, now: datetime) -> None:
+    """Start a list of sounds. One that must be heard once is never started twice: started and gone is finished."""
+    leg, sounds = act.leg, act.sounds
+    if isinstance(act, SettlePlay) and not sounds.loop:
+        _finish(call, leg, now)
+        return
+    _mark(call, leg, sounds=sounds.number, sounds_taken=False, sounds_over=False)
+    try:
+        switches.connect(leg.switch).play(leg.pk, sounds)
+    except Rejected as error:
+        logger.warning("leg %s: list %s cannot be played: %s", leg.pk, sounds.number, error)
+        if not sounds.loop:
+            _finish(call, leg, now)
+            return
+    Leg.objects.filter(pk=leg.pk, sounds=sounds.number).update(sounds_taken=True)
+    leg.sounds_taken = True
+
+
+def _finish(call: Call, leg: Leg, now: datetime) -> None:
+    with transaction.atomic():
+        _mark(call, leg, guard=Q(sounds_over=False), sounds_over=True, sounds_taken=True)
+        _report(call.owner, LegSoundsFinished(Party(leg.party), leg.attempt, leg.sounds, failed=True), now)
+
+
+def _report(owner: str, event: CallEvent, now: datetime) -> None:
+    with transaction.atomic():
+        upwards.owner().report([(owner, event)], now)
+
+
+# What the tick looks at
+
+
+def kick_unsettled(now: datetime, *, owners: set[str] | None = None) -> int:
+    """Calls that nobody settled in time: kicked again after 2, 4, 8 … seconds."""
+    late = Call.objects.filter(settled=False, look_at__lte=now)
+    if owners is not None:
+        late = late.filter(owner__in=owners)
+    found = list(late.order_by("look_at").values_list("owner", "looks")[:500])
+    for owner, looks in found:
+        Call.objects.filter(owner=owner).update(looks=F("looks") + 1, look_at=now + PATIENCE * 2 ** min(looks, 5))
+        kick(CONVERGE, owner)
+    return len(found)
+
+
+def end_silent(now: datetime) -> int:
+    """Legs that were sent and of which the switch says nothing for 2 s: deleted, and ended as UNKNOWN."""
+    silent = Leg.objects.filter(state=LegState.SENT, dialling_seen=False, sent_at__lte=now - PATIENCE)
+    found = list(silent.select_related("switch")[:100])
+    for leg in found:
+        try:
+            switches.connect(leg.switch).delete_leg(leg.pk)
+        except (Rejected, Unavailable):
+            _delete_later(leg)
+        end_unknown(leg, "the switch did not report the call", now)
+    return len(found)
+
+
+def end_unknown(leg: Leg, detail: str, now: datetime) -> None:
+    """Close a leg of which nobody can say what became of it; it may have rung."""
+    with transaction.atomic():
+        call = Call.objects.select_for_update(no_key=True).get(pk=leg.call_id)
+        if Leg.objects.filter(~Q(state=LegState.ENDED), pk=leg.pk, answered_at=None).update(
+            state=LegState.ENDED, cause=EndCause.UNKNOWN
+        ):
+            Call.objects.filter(pk=call.pk).update(news=F("news") + 1, settled=False, look_at=now)
+            _report(call.owner, LegEnded(Party(leg.party), leg.attempt, EndCause.UNKNOWN, detail, rang=leg.rang), now)

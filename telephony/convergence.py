@@ -1,0 +1,139 @@
+"""Which act on the switch comes next, given the wish and what was last reported of each leg. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from telephony.events import Party
+from telephony.models import Leg
+from telephony.switch import LegState, Sounds
+from telephony.wanted import WantedCall, WantedLeg
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """The leg is not wanted: withdraw it if it was not sent, else have the switch delete it."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True)
+class Create:
+    """Make the leg of an attempt, ready to be dialled."""
+
+    party: Party
+    wanted: WantedLeg
+
+
+@dataclass(frozen=True)
+class Dial:
+    leg: Leg
+    wanted: WantedLeg
+
+
+@dataclass(frozen=True)
+class Stop:
+    leg: Leg
+
+
+@dataclass(frozen=True)
+class Play:
+    leg: Leg
+    sounds: Sounds
+
+
+@dataclass(frozen=True)
+class SettlePlay:
+    """A list was marked as sent by a performer that is gone; it is unknown whether the switch took it."""
+
+    leg: Leg
+    sounds: Sounds
+
+
+@dataclass(frozen=True)
+class Join:
+    customer: Leg
+    agent: Leg
+
+
+@dataclass(frozen=True)
+class Hold:
+    leg: Leg
+
+
+Act = GiveUp | Create | Dial | Stop | Play | SettlePlay | Join | Hold
+
+
+def next_act(wish: WantedCall, legs: Sequence[Leg], bridge: str) -> Act | None:
+    """The first act that brings the call nearer to the wish, or None when there is nothing to do for now.
+
+    1. Legs that are not wanted go first, so that no phone rings a moment longer than it must.
+    2. Wanted legs are created and dialled, once the party's leg before has ended.
+    3. Joining comes after stopping whatever either of them hears.
+    4. Else each leg hears what it should.
+    """
+    for leg in legs:
+        if leg.alive and not leg.deleting and _wanted_attempt(wish, leg) is None:
+            return GiveUp(leg)
+    for party, wanted in _parties(wish):
+        if act := _towards_a_leg(party, wanted, legs):
+            return act
+    customer, agent = (_leg(legs, party, wanted) for party, wanted in _both(wish))
+    if wish.joined and customer and agent and customer.up and agent.up:
+        return _towards_the_bridge(customer, agent, bridge)
+    for party, wanted in _parties(wish):
+        leg = _leg(legs, party, wanted)
+        if leg and leg.up and (act := _towards_the_sounds(leg, wanted.hears)):
+            return act
+    return None
+
+
+def _both(wish: WantedCall) -> tuple[tuple[Party, WantedLeg | None], tuple[Party, WantedLeg | None]]:
+    return (Party.CUSTOMER, wish.customer), (Party.AGENT, wish.agent)
+
+
+def _parties(wish: WantedCall) -> list[tuple[Party, WantedLeg]]:
+    return [(party, wanted) for party, wanted in _both(wish) if wanted is not None]
+
+
+def _leg(legs: Sequence[Leg], party: Party, wanted: WantedLeg | None) -> Leg | None:
+    if wanted is None:
+        return None
+    return next((leg for leg in legs if leg.party == party and leg.attempt == wanted.attempt), None)
+
+
+def _wanted_attempt(wish: WantedCall, leg: Leg) -> WantedLeg | None:
+    wanted = wish.customer if leg.party == Party.CUSTOMER else wish.agent
+    return wanted if wanted is not None and wanted.attempt == leg.attempt else None
+
+
+def _towards_a_leg(party: Party, wanted: WantedLeg, legs: Sequence[Leg]) -> Act | None:
+    leg = _leg(legs, party, wanted)
+    if leg is None:
+        earlier_alive = any(other.party == party and other.alive for other in legs)
+        return None if earlier_alive else Create(party, wanted)
+    return Dial(leg, wanted) if leg.state == LegState.CREATED else None
+
+
+def _towards_the_bridge(customer: Leg, agent: Leg, bridge: str) -> Act | None:
+    for leg in (customer, agent):
+        if not leg.sounds_over:
+            return Stop(leg)
+    if customer.bridge == agent.bridge == bridge:
+        return None
+    return Join(customer, agent)
+
+
+def _towards_the_sounds(leg: Leg, hears: Sounds | None) -> Act | None:
+    if leg.bridge:
+        return Hold(leg)
+    if not leg.sounds_over and (hears is None or leg.sounds != hears.number):
+        return Stop(leg)
+    if hears is None:
+        return None
+    if leg.sounds < hears.number or (hears.loop and leg.sounds_over):
+        return Play(leg, hears)
+    if leg.sounds == hears.number and not leg.sounds_taken and not leg.sounds_over:
+        return SettlePlay(leg, hears)
+    return None

@@ -1,0 +1,70 @@
+"""The kinds of option value that only telephony understands, for the option tables of `services`."""
+
+from __future__ import annotations
+
+from services import kinds
+from services.kinds import BadValue, Kind
+from telephony import targets
+from telephony.models import RoutePoint, VirtualQueue
+
+
+def _parse_target(text: str) -> str:
+    targets.parse(text)
+    return text
+
+
+def _parse_route_point(text: str) -> str:
+    name, _, switch = text.partition("@")
+    if not name or not switch:
+        raise BadValue(text, ROUTE_POINT.allowed)
+    return text
+
+
+def _route_point_choices() -> list[tuple[str, str]]:
+    points = RoutePoint.objects.select_related("switch").order_by("name", "switch__name")
+    return [(str(point), str(point)) for point in points]
+
+
+def _queue_choices() -> list[tuple[str, str]]:
+    return [(queue.name, queue.name) for queue in VirtualQueue.objects.order_by("name")]
+
+
+def _check_route_point(text: str) -> None:
+    name, _, switch = text.partition("@")
+    if not RoutePoint.objects.filter(name=name, switch__name=switch).exists():
+        raise BadValue(text, ROUTE_POINT.allowed)
+
+
+def _check_queue(text: str) -> None:
+    if not VirtualQueue.objects.filter(name=text).exists():
+        raise BadValue(text, VIRTUAL_QUEUE.allowed)
+
+
+TARGET = Kind(
+    name="target",
+    parse=_parse_target,
+    allowed="NAME@STATSERVER.A for an agent or NAME@STATSERVER.GA for a group of agents",
+)
+ROUTE_POINT = Kind(
+    name="route_point",
+    parse=_parse_route_point,
+    allowed="a configured route point, NAME@SWITCH",
+    choices=_route_point_choices,
+    check=_check_route_point,
+    empty="",
+    widget="select",
+)
+VIRTUAL_QUEUE = Kind(
+    name="virtual_queue",
+    parse=lambda text: text,
+    allowed="the name of a configured virtual queue",
+    choices=_queue_choices,
+    check=_check_queue,
+    empty="",
+    widget="select",
+)
+
+
+def register() -> None:
+    for kind in (TARGET, ROUTE_POINT, VIRTUAL_QUEUE):
+        kinds.register(kind)

@@ -1,0 +1,23 @@
+"""A line in a virtual queue, as its owner states it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class QueuePlace:
+    """`wants` is "dial", "agent", or empty while the owner may not be served: the place is kept all the same.
+
+    `place_at` orders the line, earlier is further ahead. `visit` says what an offer will be made for. `granted`: a delayed
+    owner that may dial, or did; an agent is counted on for it. `reserve_seconds` bounds a reservation made for it.
+    """
+
+    queue: str
+    target: str
+    place_at: datetime
+    wants: str
+    visit: int
+    reserve_seconds: int
+    granted: bool

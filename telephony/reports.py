@@ -1,0 +1,224 @@
+"""Writing down what a switch reported, and telling the owners. Only the holder of the switch's lease gets here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from scheduling.kick import kick
+from telephony import agents, trunks, upwards
+from telephony.calls import CONVERGE, PATIENCE, bridge_id, owner_of
+from telephony.events import CallEvent, LegAnswered, LegEnded, LegProgress, LegsJoined, LegSoundsFinished, Party
+from telephony.models import Call, Leg, Switch
+from telephony.switch import (
+    Answered,
+    Created,
+    Dialling,
+    EndCause,
+    Ended,
+    EnteredBridge,
+    LeftBridge,
+    LegSeen,
+    LegState,
+    Progress,
+    Ringing,
+    Snapshot,
+    SoundsFinished,
+    SwitchEvent,
+)
+
+# A channel of ours that no row knows is deleted once it is that old; a younger one may be about to be written down.
+ORPHAN_AGE = timedelta(seconds=30)
+# A leg sent that recently may be missing from a list that was taken meanwhile.
+LIST_LAG = timedelta(seconds=2)
+
+LegEvent = Created | Dialling | Ringing | Answered | Progress | SoundsFinished | EnteredBridge | LeftBridge | Ended
+
+
+class LeaseLost(Exception):
+    """Another process holds the lease by now: what this one heard must not be written."""
+
+
+def record(*, switch: int, epoch: int, events: list[SwitchEvent], now: datetime) -> list[str]:
+    """Write events in the order received; one transaction an owner. Safe to repeat.
+
+    Returns the ids of legs that no open row knows; the caller deletes them on the switch. Raises LeaseLost.
+    """
+    if not Switch.objects.filter(pk=switch, lease_epoch=epoch).exists():
+        raise LeaseLost
+    unknown: list[str] = []
+    by_owner: dict[str, list[LegEvent]] = defaultdict(list)
+    for event in events:
+        if isinstance(event, Snapshot):
+            for leg_event in _reconcile(switch, event, unknown):
+                by_owner[owner_of(leg_event.leg)].append(leg_event)
+        else:
+            by_owner[owner_of(event.leg)].append(event)
+    for owner, its_events in by_owner.items():
+        unknown += _record_of(owner, its_events, now)
+    return unknown
+
+
+def _reconcile(switch: int, snapshot: Snapshot, unknown: list[str]) -> list[LegEvent]:
+    """What must have happened, so that our rows and the switch's list differ as they do.
+
+    Legs sent well before the list was taken and missing from it have ended; states are taken over from the list.
+    """
+    seen = {leg.id: leg for leg in snapshot.legs}
+    rows = {leg.pk: leg for leg in Leg.objects.filter(~Q(state=LegState.ENDED), switch=switch)}
+    happened: list[LegEvent] = []
+    for pk, row in rows.items():
+        if pk in seen:
+            happened += _catch_up(row, seen[pk])
+        elif row.sent_at is not None and row.sent_at < snapshot.taken_at - LIST_LAG:
+            cause = EndCause.HANGUP if row.up else EndCause.UNKNOWN
+            happened.append(Ended(pk, cause, "gone from the switch"))
+    unknown += [
+        leg.id for leg in snapshot.legs if leg.id not in rows and leg.created_at < snapshot.taken_at - ORPHAN_AGE
+    ]
+    return happened
+
+
+def _catch_up(row: Leg, seen: LegSeen) -> list[LegEvent]:
+    happened: list[LegEvent] = []
+    if seen.state == LegState.UP and row.state in {LegState.SENT, LegState.RINGING}:
+        happened.append(Answered(row.pk))
+    if seen.state == LegState.RINGING and row.state == LegState.SENT:
+        happened.append(Ringing(row.pk))
+    if row.up and seen.bridge and seen.bridge != row.bridge:
+        happened.append(EnteredBridge(row.pk, seen.bridge))
+    if row.up and row.bridge and not seen.bridge:
+        happened.append(LeftBridge(row.pk, row.bridge))
+    return happened
+
+
+def _record_of(owner: str, events: Sequence[LegEvent], now: datetime) -> list[str]:
+    unknown: list[str] = []
+    with transaction.atomic():
+        # The call before its legs: the order in which everybody locks them.
+        legs = {
+            leg.pk: leg
+            for leg in Leg.objects.filter(call=owner)
+            .select_related("call")
+            .select_for_update(of=("call",), no_key=True)
+        }
+        report = _Report(owner, list(legs.values()), now)
+        for event in events:
+            leg = legs.get(event.leg)
+            if leg is None or not leg.alive:
+                if not isinstance(event, Ended | LeftBridge):
+                    unknown.append(event.leg)
+                continue
+            report.take(leg, event)
+        report.write()
+    return unknown
+
+
+class _Report:
+    """What the events of one owner change in its legs, and what the owner is told."""
+
+    def __init__(self, owner: str, legs: list[Leg], now: datetime) -> None:
+        self.owner = owner
+        self.legs = legs
+        self.now = now
+        self.told: list[CallEvent] = []
+        self.changed: dict[str, set[str]] = defaultdict(set)
+        self.needs_act = False
+        self.agents: list[int] = []
+
+    def take(self, leg: Leg, event: LegEvent) -> None:
+        handlers: dict[type, Callable[[Leg, LegEvent], None]] = {
+            Dialling: self._dialling,
+            Ringing: self._ringing,
+            Answered: self._answered,
+            Progress: self._progress,
+            SoundsFinished: self._sounds_finished,
+            EnteredBridge: self._entered,
+            LeftBridge: self._left,
+            Ended: self._ended,
+        }
+        if handler := handlers.get(type(event)):
+            handler(leg, event)
+
+    def write(self) -> None:
+        for leg in self.legs:
+            if fields := self.changed.get(leg.pk):
+                leg.save(update_fields=sorted(fields))
+        if self.needs_act:
+            Call.objects.filter(pk=self.owner).update(
+                news=F("news") + 1, settled=False, look_at=self.now + PATIENCE, looks=0
+            )
+            kick(CONVERGE, self.owner)
+        for agent in self.agents:
+            agents.leg_ended(agent, self.now)
+        if self.told:
+            upwards.owner().report([(self.owner, event) for event in self.told], self.now)
+
+    def _set(self, leg: Leg, **changes: object) -> None:
+        for name, value in changes.items():
+            if getattr(leg, name) != value:
+                setattr(leg, name, value)
+                self.changed[leg.pk].add(name)
+
+    def _dialling(self, leg: Leg, event: LegEvent) -> None:
+        self._set(leg, dialling_seen=True)
+
+    def _ringing(self, leg: Leg, event: LegEvent) -> None:
+        if leg.state == LegState.SENT:
+            self._set(leg, state=LegState.RINGING)
+            if leg.route_point_id is not None:
+                trunks.carried(leg.route_point_id)
+        self._set(leg, dialling_seen=True, rang=True)
+
+    def _answered(self, leg: Leg, event: LegEvent) -> None:
+        if leg.up:
+            return
+        self._set(leg, state=LegState.UP, dialling_seen=True, rang=True, answered_at=self.now)
+        self.told.append(LegAnswered(Party(leg.party), leg.attempt))
+
+    def _progress(self, leg: Leg, event: LegEvent) -> None:
+        if isinstance(event, Progress):
+            self.told.append(LegProgress(Party(leg.party), leg.attempt, event.verdict, event.detail))
+
+    def _sounds_finished(self, leg: Leg, event: LegEvent) -> None:
+        if isinstance(event, SoundsFinished) and event.number == leg.sounds and not leg.sounds_over:
+            self._set(leg, sounds_over=True, sounds_taken=True)
+            self.told.append(LegSoundsFinished(Party(leg.party), leg.attempt, event.number, event.failed))
+            # A looped list that ended is played again.
+            self.needs_act = True
+
+    def _entered(self, leg: Leg, event: LegEvent) -> None:
+        if not isinstance(event, EnteredBridge) or leg.bridge == event.bridge:
+            return
+        self._set(leg, bridge=event.bridge)
+        agent = next((other for other in self.legs if other.party == Party.AGENT and other.alive), None)
+        if agent is None or event.bridge != bridge_id(self.owner, agent.attempt):
+            return
+        inside = [other for other in self.legs if other.alive and other.bridge == event.bridge]
+        if {other.party for other in inside} == set(Party):
+            self.told.append(LegsJoined(agent.attempt))
+
+    def _left(self, leg: Leg, event: LegEvent) -> None:
+        if isinstance(event, LeftBridge) and leg.bridge == event.bridge:
+            self._set(leg, bridge="")
+            self.needs_act = not leg.deleting
+
+    def _ended(self, leg: Leg, event: LegEvent) -> None:
+        if not isinstance(event, Ended):
+            return
+        cause = event.cause
+        if cause == EndCause.NO_ANSWER and not leg.rang:
+            # No phone rang: that is the trunk, not the party.
+            cause = EndCause.UNREACHABLE
+        self._set(leg, state=LegState.ENDED, cause=cause, bridge="")
+        self.needs_act = True
+        if leg.agent_id is not None:
+            self.agents.append(leg.agent_id)
+        if cause == EndCause.UNREACHABLE:
+            self.told.append(trunks.refused(leg, event.detail, self.now))
+        else:
+            self.told.append(LegEnded(Party(leg.party), leg.attempt, cause, event.detail, rang=leg.rang))

@@ -1,0 +1,24 @@
+from celery import shared_task
+from django.utils import timezone
+
+from scheduling.kick import chained
+from telephony import converge as convergence
+from telephony import matching
+
+
+@shared_task(ignore_result=True)
+@chained
+def converge(owner: str) -> None:
+    convergence.converge(owner, now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+@chained
+def match_entry(owner: str) -> None:
+    matching.match_entry(owner, now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+@chained
+def match_agent(agent: str) -> None:
+    matching.match_agent(agent, now=timezone.now())
