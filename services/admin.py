@@ -161,7 +161,7 @@ class ApiKeyAdmin(ApiKeyModelAdmin):
     def get_form(
         self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **kwargs: Any
     ) -> type[forms.ModelForm[ApiKey]]:
-        return super().get_form(request, obj, change, **{**kwargs, "fields": None})
+        return super().get_form(request, obj, change, **{**kwargs, "fields": list(ApiKeyForm.Meta.fields)})
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
         return ("prefix", "limits") if obj else ()

@@ -146,9 +146,11 @@ class ServiceOptionsForm(ServiceModelForm):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         texts = self._texts()
         for option in self.type.options:
+            name, field = option.name, field_name(option)
             # A service that was never complete can be saved half filled in; a complete one is not broken by a slip.
-            if option.is_needed(texts) and not texts[option.name].strip() and self.before[option.name].strip():
-                self.add_error(field_name(option), f"{OptionError(option.name, '', option.allowed)} It is mandatory.")
+            emptied = field in cleaned and not texts[name].strip() and self.before[name].strip()
+            if emptied and option.is_needed(texts):
+                self.add_error(field, f"{OptionError(name, '', option.allowed)} It is mandatory.")
         values, _ = resolution.read_texts(self.type.options, texts)
         for rule in self.type.rules:
             for error in rule(values, texts):
