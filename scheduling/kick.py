@@ -50,7 +50,7 @@ def publish(task: str, args: tuple[str, ...]) -> None:
         return
     if not broker_is_down():
         try:
-            current_app.tasks[task].apply_async(args=args, retry=False)
+            current_app.send_task(task, args=args, retry=False)
             return
         except Exception as error:  # noqa: BLE001 (whatever the client library raises, the commit stands)
             _broker_down_until = time.monotonic() + RETRY_BROKER_AFTER
@@ -88,7 +88,8 @@ def probe() -> bool:
     global _broker_down_until
     try:
         with current_app.connection_for_write() as broker:
-            broker.connect()
+            # Not `connect()`, which sleeps two seconds and tries again.
+            broker.transport.establish_connection()
     except Exception as error:  # noqa: BLE001 (whatever the client library raises, there is no broker)
         _broker_down_until = time.monotonic() + RETRY_BROKER_AFTER
         logger.warning("broker unavailable: %s", error)

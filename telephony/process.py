@@ -227,7 +227,7 @@ class Post(threading.Thread):
         try:
             with transaction.atomic():
                 lease.confirm(switch=self.row.pk, epoch=epoch)
-                return reports.record(switch=self.row.pk, epoch=epoch, events=events, now=timezone.now())
+                return reports.record(switch=self.row.pk, events=events, now=timezone.now())
         except (lease.Superseded, OperationalError, InterfaceError):
             raise
         except Exception:
