@@ -13,7 +13,7 @@ from scheduling.kick import kick
 from telephony import agents, trunks, upwards
 from telephony.calls import CONVERGE, PATIENCE, bridge_id, owner_of
 from telephony.events import CallEvent, LegAnswered, LegEnded, LegProgress, LegsJoined, LegSoundsFinished, Party
-from telephony.models import Call, Leg, Switch
+from telephony.models import Call, Leg
 from telephony.switch import (
     Answered,
     Created,
@@ -39,17 +39,11 @@ LIST_LAG = timedelta(seconds=2)
 LegEvent = Created | Dialling | Ringing | Answered | Progress | SoundsFinished | EnteredBridge | LeftBridge | Ended
 
 
-class LeaseLost(Exception):
-    """Another process holds the lease by now: what this one heard must not be written."""
+def record(*, switch: int, events: list[SwitchEvent], now: datetime) -> list[str]:
+    """Write events in the order received, in the caller's transaction, which holds the switch's lease. Safe to repeat.
 
-
-def record(*, switch: int, epoch: int, events: list[SwitchEvent], now: datetime) -> list[str]:
-    """Write events in the order received; one transaction an owner. Safe to repeat.
-
-    Returns the ids of legs that no open row knows; the caller deletes them on the switch. Raises LeaseLost.
+    Returns the ids of legs that no open row knows; the caller deletes them on the switch.
     """
-    if not Switch.objects.filter(pk=switch, lease_epoch=epoch).exists():
-        raise LeaseLost
     unknown: list[str] = []
     by_owner: dict[str, list[LegEvent]] = defaultdict(list)
     for event in events:
@@ -98,7 +92,7 @@ def _catch_up(row: Leg, seen: LegSeen) -> list[LegEvent]:
 
 def _record_of(owner: str, events: Sequence[LegEvent], now: datetime) -> list[str]:
     unknown: list[str] = []
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         # The call before its legs: the order in which everybody locks them.
         legs = {
             leg.pk: leg
