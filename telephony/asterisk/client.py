@@ -1,0 +1,189 @@
+"""The switch contract on Asterisk: each verb is one to three ARI requests and may be repeated."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+
+from telephony.asterisk.ari import Ari, Settings, SwitchRow, part, unexpected
+from telephony.switch import LegRequest, LegSeen, Rejected, Sounds, Verdict
+
+# Asterisk takes no request body above 40 kB. A looped list is repeated up to that (some 700 times), so that it goes on
+# for hours while none of our processes is alive: Asterisk has no other way to repeat a list.
+LOOP_BYTES = 38_000
+AUDIO_SUFFIXES = frozenset(
+    {".wav", ".wav16", ".gsm", ".ulaw", ".alaw", ".ul", ".al", ".sln", ".sln16", ".g722", ".mp3"}
+)
+# The event by which `stop` tells the listener that the end of this list is not to be reported: Asterisk's own
+# PlaybackFinished looks the same for a list that was stopped and one that ended.
+STOP_EVENT = "CallbacksiteStop"
+# Channel variables that telephony/asterisk/etc/callbacksite.conf reads.
+APP_VARIABLE = "CB_APP"
+PREFIX_VARIABLE = "CB_PREFIX"
+BEEP_NUMBER_VARIABLE = "CB_BEEP"
+# Read by the listener when the dialplan comes back after the beep.
+BEEP_MEDIA_VARIABLE = "CB_BEEP_MEDIA"
+BEEP_EXTENSION = "beep"
+# First argument with which a leg enters the application: as created (detection to come), or back from the dialplan.
+ENTERS_PLAIN = "leg"
+ENTERS_FOR_DETECTION = "detect"
+BACK_FROM_DETECTION = "cpd"
+BACK_FROM_BEEP = "beep"
+
+
+class AsteriskSwitch:
+    """One Asterisk, as `telephony.switch.Switch` wants it. Safe to share between threads, not between processes."""
+
+    verdicts = frozenset({Verdict.HUMAN, Verdict.MACHINE, Verdict.FAX, Verdict.UNSURE})
+
+    def __init__(self, row: SwitchRow) -> None:
+        self.settings = Settings.of(row)
+        self.ari = Ari(self.settings)
+
+    def create_leg(self, request: LegRequest) -> None:
+        variables = {APP_VARIABLE: self.settings.app, PREFIX_VARIABLE: self.settings.sound_prefix}
+        # ARI has no caller id for a leg that is created and dialled in two steps. What the far end is shown is the
+        # identity of whoever the leg is connected to, which can be written ("i": nobody is to be informed of it yet).
+        if request.caller_number:
+            variables["CONNECTEDLINE(num,i)"] = request.caller_number
+        if request.caller_name:
+            variables["CONNECTEDLINE(name,i)"] = request.caller_name
+        answer = self.ari.request(
+            "POST",
+            "/channels/create",
+            body={
+                "endpoint": request.endpoint,
+                "app": self.settings.app,
+                "appArgs": ENTERS_FOR_DETECTION if request.detect else ENTERS_PLAIN,
+                "channelId": request.id,
+                "variables": variables,
+            },
+        )
+        if answer.status_code == 409:  # it lives already
+            return
+        # Asterisk says "Allocation failed" (500) of an endpoint that it does not know or that has no address.
+        if answer.status_code in (400, 500):
+            raise Rejected(f"Asterisk cannot create a leg to this endpoint: {answer.text[:200]}")
+        if answer.is_error:
+            raise unexpected(answer)
+
+    def dial_leg(self, leg: str, *, timeout: int) -> None:
+        answer = self.ari.enter("POST", f"/channels/{part(leg)}/dial", timeout=timeout)
+        if answer.status_code == 404:
+            raise Rejected("the leg is gone")
+        if answer.status_code == 409 and "'Down' state" in answer.text:  # it rings or talks already
+            return
+        if answer.is_error:
+            raise unexpected(answer)
+
+    def delete_leg(self, leg: str) -> None:
+        answer = self.ari.request("DELETE", f"/channels/{part(leg)}")
+        if answer.is_error and answer.status_code != 404:
+            raise unexpected(answer)
+
+    def play(self, leg: str, sounds: Sounds) -> None:
+        media = [media_of(self.settings.sound_prefix, file) for file in sounds.files]
+        if sounds.loop:
+            media *= max(1, LOOP_BYTES // len(json.dumps(media)))
+        if sounds.after_beep:
+            self._play_after_beep(leg, sounds.number, media)
+            return
+        # Asked first, because Asterisk would queue a second playback under the same id.
+        if self.ari.read(f"/playbacks/{part(playback_id(leg, sounds.number))}") is None:
+            start_playback(self.ari, leg, sounds.number, media)
+
+    def stop(self, leg: str, number: int) -> None:
+        playback = playback_id(leg, number)
+        # Without a listener Asterisk does not know the application (404): then nobody misunderstands the end either.
+        self.ari.request(
+            "POST",
+            f"/events/user/{STOP_EVENT}",
+            application=self.settings.app,
+            body={"variables": {"stopped": playback}},
+        )
+        answer = self.ari.request("DELETE", f"/playbacks/{part(playback)}")
+        if answer.is_error and answer.status_code != 404:
+            raise unexpected(answer)
+
+    def join(self, bridge: str, legs: tuple[str, ...]) -> None:
+        path = f"/bridges/{part(bridge)}"
+        created = self.ari.request("POST", path, type="mixing")
+        if created.is_error and created.status_code != 409:  # 409: it exists
+            raise unexpected(created)
+        # A leg added to the bridge in which it is would leave it and enter again, audibly.
+        inside = (self.ari.read(path) or {}).get("channels", [])
+        missing = [leg for leg in legs if leg not in inside]
+        if not missing:
+            return
+        answer = self.ari.enter("POST", f"{path}/addChannel", channel=",".join(missing))
+        if answer.status_code == 400:
+            raise Rejected("a leg to be joined is gone")
+        if answer.is_error:
+            raise unexpected(answer)
+
+    def hold(self, bridge: str, leg: str) -> None:
+        answer = self.ari.request("POST", f"/bridges/{part(bridge)}/removeChannel", channel=leg)
+        # No such bridge or leg, or the leg is not in this bridge: it is out of it.
+        if answer.is_error and answer.status_code not in (400, 404, 409, 422):
+            raise unexpected(answer)
+
+    def close_bridge(self, bridge: str) -> None:
+        answer = self.ari.request("DELETE", f"/bridges/{part(bridge)}")
+        if answer.is_error and answer.status_code != 404:
+            raise unexpected(answer)
+
+    def list_legs(self) -> tuple[LegSeen, ...]:
+        return self.ari.legs_of(self.ari.our_channels())
+
+    def close(self) -> None:
+        self.ari.close()
+
+    def _play_after_beep(self, leg: str, number: int, media: list[str]) -> None:
+        """Send the leg into the dialplan, which waits for the beep and comes back; the listener then plays the list."""
+        path = f"/channels/{part(leg)}"
+        channel = self.ari.read(path)
+        if channel is None:
+            raise Rejected("the leg is gone")
+        dialplan = channel["dialplan"]
+        waiting = dialplan["app_name"] != "Stasis"
+        if waiting or dialplan["app_data"] == f"{self.settings.app},{BACK_FROM_BEEP},{number}":
+            return
+        for name, value in ((BEEP_MEDIA_VARIABLE, json.dumps(media)), (BEEP_NUMBER_VARIABLE, str(number))):
+            answer = self.ari.request("POST", f"{path}/variable", body={"variable": name, "value": value})
+            if answer.is_error:
+                raise unexpected(answer)
+        answer = self.ari.request(
+            "POST", f"{path}/continue", context=self.settings.detection_context, extension=BEEP_EXTENSION, priority=1
+        )
+        if answer.is_error:
+            raise unexpected(answer)
+
+
+def playback_id(leg: str, number: int) -> str:
+    return f"{leg}~{number}"
+
+
+def leg_and_number(playback: str) -> tuple[str, int] | None:
+    """The list that a playback is of; None for somebody else's."""
+    leg, _, number = playback.rpartition("~")
+    return (leg, int(number)) if leg and number.isdecimal() else None
+
+
+def media_of(prefix: str, file: str) -> str:
+    """Asterisk's name of a treatment: without the extension, since it chooses the format itself."""
+    if "://" in file:
+        return f"sound:{file}"
+    path = PurePosixPath(file.lstrip("/"))
+    if ".." in path.parts:
+        raise Rejected("a treatment lies below the sound store")
+    if path.suffix.lower() in AUDIO_SUFFIXES:
+        path = path.with_suffix("")
+    return f"sound:{prefix}/{path}" if prefix else f"sound:{path}"
+
+
+def start_playback(ari: Ari, leg: str, number: int, media: list[str]) -> None:
+    answer = ari.enter("POST", f"/channels/{part(leg)}/play/{part(playback_id(leg, number))}", body={"media": media})
+    if answer.status_code in (404, 412):  # 412: it is hanging up
+        raise Rejected("the leg is gone")
+    if answer.is_error:
+        raise unexpected(answer)
