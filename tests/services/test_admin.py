@@ -9,8 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
-from pytest_django import DjangoAssertNumQueries
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from services.models import ApiKey, ConfiguredService
 from services.resolution import resolve
@@ -97,7 +96,7 @@ def test_what_cannot_be_added(admin_client: Client, field: str, text: str, error
     assert not ConfiguredService.objects.exists()
 
 
-def test_the_page_shows_the_url_and_a_curl_line(admin_client: Client, settings: SettingsWrapper) -> None:
+def test_the_page_shows_the_url_and_a_curl_line(admin_client: Client, settings: Settings) -> None:
     settings.API_BASE_PATH = "genesys"
     service = make_service(_mandatory_customer_lookup_keys="_customer_number,account no")
     text = unescape(admin_client.get(change_url(service)).content.decode())

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services import kinds
@@ -163,6 +163,7 @@ def test_errors_do_not_repeat_a_whole_upload() -> None:
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.name)
+@settings(deadline=None)
 @given(text=st.text(max_size=40))
 @example(text="")
 @example(text="\0")
@@ -176,6 +177,7 @@ def test_every_text_is_read_or_refused_with_a_value_error(kind: Kind, text: str)
     assert all(kind.allowed in refusal for refusal in refusals)
 
 
+@settings(deadline=None)
 @given(n=st.integers(-1000, 1000), low=st.integers(-500, 0), high=st.integers(0, 500))
 def test_integers_are_read_exactly_within_their_bounds(n: int, low: int, high: int) -> None:
     kind = kinds.integer(low, high)
@@ -186,11 +188,13 @@ def test_integers_are_read_exactly_within_their_bounds(n: int, low: int, high: i
             kind.read(str(n))
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("abc_ -.", min_size=1).map(str.strip).filter(bool), unique=True))
 def test_keys_round_trip(keys: list[str]) -> None:
     assert kinds.KEYS.read(", ".join(keys)) == tuple(keys)
 
 
+@settings(deadline=None)
 @given(st.text(), st.dictionaries(st.text(), st.text(), max_size=3))
 def test_a_treatment_never_leaves_its_folder(file: str, hints: dict[str, str]) -> None:
     try:

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.db.models import ProtectedError
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from services.kinds import BadValue, service_reference
 from services.models import ApiKey, ConfiguredService
@@ -21,7 +21,7 @@ def make_service(name: str = "voice-userterm-immediate") -> ConfiguredService:
     return ConfiguredService.objects.create(name=name, configuration="User Terminated Immediate")
 
 
-def test_the_url_path_begins_with_the_configured_base(settings: SettingsWrapper) -> None:
+def test_the_url_path_begins_with_the_configured_base(settings: Settings) -> None:
     settings.API_BASE_PATH = "genesys"
     assert make_service().url_path == "/genesys/1/service/callback/voice-userterm-immediate"
     settings.API_BASE_PATH = "gms"
