@@ -197,6 +197,8 @@ def serve(port: int, *, demo: bool) -> int:
             subprocess.run(
                 ends_with_parent([*MANAGE, "demo", "call"]), cwd=BASE_DIR, check=False, start_new_session=True
             )
+        else:
+            say("Without the demo there is no login yet: make manage COMMAND=createsuperuser")
         say(f"Ready on http://{HOST}:{port}/ - Ctrl-C stops it.")
         while (ended := processes.ended()) is None:
             time.sleep(0.2)
