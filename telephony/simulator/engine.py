@@ -41,6 +41,11 @@ INSERT INTO telephony_simulatedhappening (switch_id, leg, at, kind, data)
 SELECT %(switch)s, id, statement_timestamp(), 'Created', '{}' FROM leg
 """
 
+FIND = """
+SELECT endpoint, detect, sounds FROM telephony_simulatedleg
+WHERE id = %(leg)s AND switch_id = %(switch)s AND NOT deleted
+"""
+
 DIAL = """
 WITH leg AS (
     UPDATE telephony_simulatedleg
@@ -157,15 +162,16 @@ class SimulatorSwitch:
 
     def create_leg(self, request: LegRequest) -> None:
         people.who(request.endpoint, request.id)
-        self._run(CREATE, {"leg": request.id, "endpoint": request.endpoint, "detect": request.detect})
+        self._execute(CREATE, {"leg": request.id, "endpoint": request.endpoint, "detect": request.detect})
 
     def dial_leg(self, leg: str, *, timeout: int) -> None:
-        row = self._find(leg)
+        row = self._execute(FIND, {"leg": leg})
         if row is None:
             raise Rejected("no such leg")
-        plan = people.plan(people.who(row.endpoint, leg), leg=leg, detect=row.detect, timeout=timeout)
+        endpoint, detect, _ = row
+        plan = people.plan(people.who(endpoint, leg), leg=leg, detect=detect, timeout=timeout)
         times = {"rings": plan.rings, "answers": plan.answers, "beep": plan.beep}
-        self._run(
+        self._execute(
             DIAL,
             {name: None if seconds is None else seconds / speed() for name, seconds in times.items()}
             | {
@@ -178,7 +184,7 @@ class SimulatorSwitch:
         )
 
     def delete_leg(self, leg: str) -> None:
-        self._run(
+        self._execute(
             DELETE,
             {
                 "leg": leg,
@@ -188,7 +194,7 @@ class SimulatorSwitch:
         )
 
     def play(self, leg: str, sounds: Sounds) -> None:
-        played = self._run(
+        played = self._execute(
             PLAY,
             {
                 "leg": leg,
@@ -199,17 +205,17 @@ class SimulatorSwitch:
                 "data": fields_of(SoundsFinished(leg, sounds.number)),
             },
         )
-        if played:
+        if played != (0,):
             return
-        row = self._find(leg)
-        if row is None or row.sounds < sounds.number:
+        row = self._execute(FIND, {"leg": leg})
+        if row is None or row[2] < sounds.number:
             raise Rejected("no such leg, or nobody has answered it")
 
     def stop(self, leg: str, number: int) -> None:
-        self._run(STOP, {"leg": leg, "number": number})
+        self._execute(STOP, {"leg": leg, "number": number})
 
     def join(self, bridge: str, legs: tuple[str, ...]) -> None:
-        present = self._run(
+        present = self._execute(
             JOIN,
             {
                 "bridge": bridge,
@@ -219,14 +225,14 @@ class SimulatorSwitch:
                 "speed": speed(),
             },
         )
-        if present < len(set(legs)):
+        if present is None or present[0] < len(set(legs)):
             raise Rejected("a leg is gone, or nobody has answered it")
 
     def hold(self, bridge: str, leg: str) -> None:
-        self._run(LEAVE, {"bridge": bridge, "leg": leg, "data": json.dumps({"bridge": bridge})})
+        self._execute(LEAVE, {"bridge": bridge, "leg": leg, "data": json.dumps({"bridge": bridge})})
 
     def close_bridge(self, bridge: str) -> None:
-        self._run(LEAVE, {"bridge": bridge, "leg": "", "data": json.dumps({"bridge": bridge})})
+        self._execute(LEAVE, {"bridge": bridge, "leg": "", "data": json.dumps({"bridge": bridge})})
 
     def list_legs(self) -> tuple[LegSeen, ...]:
         """Every leg whose end has not been delivered yet: what is missing here has ended, and that has been said."""
@@ -236,17 +242,11 @@ class SimulatorSwitch:
             raise Unavailable("the simulator's database does not answer") from error
         return tuple(LegSeen(row.id, row.state(row.now), row.created_at, row.bridge or None) for row in rows)
 
-    def _find(self, leg: str) -> SimulatedLeg | None:
-        try:
-            return SimulatedLeg.objects.filter(pk=leg, switch_id=self.switch, deleted=False).first()
-        except Error as error:
-            raise Unavailable("the simulator's database does not answer") from error
-
-    def _run(self, sql: str, values: dict[str, Any]) -> int:
-        """How many rows the statement changed, or the number that it answers with."""
+    def _execute(self, sql: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
+        """Carry out a verb's statement; the row that it answers with, if it answers."""
         try:
             with connection.cursor() as cursor:
                 cursor.execute(sql, {**values, "switch": self.switch})
-                return int(cursor.rowcount if cursor.description is None else cursor.fetchone()[0])
+                return None if cursor.description is None else cursor.fetchone()
         except Error as error:
             raise Unavailable("the simulator's database does not answer") from error
