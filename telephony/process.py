@@ -17,7 +17,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,6 +38,7 @@ BATCH = 50
 HELD_LIMIT = 10_000
 STAND_BY_SECONDS = 1.0
 RETRY_SECONDS = 0.25
+IDLE_SECONDS = 0.25
 STOP_SECONDS = 2.0
 # What a listener is made from: a change in admin closes the old one.
 CONFIGURATION = ("kind", "ari_url", "ari_user", "ari_password", "ari_app", "detection_context", "sound_prefix")
@@ -95,6 +96,43 @@ def delete_unknown(row: Switch, leg: str) -> None:
         logger.warning("%s: unknown leg %s is not deleted: %s", row.name, leg, error)
     else:
         logger.info("%s: unknown leg %s deleted", row.name, leg)
+
+
+def keeps_events(listener: Listener) -> bool:
+    """Whether the listener has its events until more are asked for, and gives them again to whoever comes next."""
+    return bool(getattr(listener, "keeps_events", False))
+
+
+def promptly(listener: Listener) -> Iterator[SwitchEvent | None]:
+    """The listener's events, and None as soon as no more are there: waiting for its own would delay every batch."""
+    if keeps_events(listener):
+        yield from listener.events()
+        return
+    arrived: queue.SimpleQueue[SwitchEvent | None] = queue.SimpleQueue()
+
+    def read() -> None:
+        try:
+            for event in listener.events():
+                if event is not None:
+                    arrived.put(event)
+        except Exception:
+            logger.exception("reading events failed")
+        finally:
+            arrived.put(None)
+
+    threading.Thread(target=read, name="events", daemon=True).start()
+    patience = 0.0
+    while True:
+        try:
+            event = arrived.get(timeout=patience)
+        except queue.Empty:
+            yield None
+            patience = IDLE_SECONDS
+            continue
+        if event is None:
+            return
+        yield event
+        patience = 0.0
 
 
 @dataclass(frozen=True)
@@ -184,12 +222,12 @@ class Post(threading.Thread):
         """
         held: list[SwitchEvent] = []
         retry_at = 0.0
-        for event in tenure.listener.events():
+        for event in promptly(tenure.listener):
             if event is not None:
                 held.append(event)
             if (event is None or len(held) >= BATCH) and time.monotonic() >= retry_at:
                 held = self._hand_in(tenure.epoch, held)
-                while held and getattr(tenure.listener, "keeps_events", False) and not self._leaving(tenure):
+                while held and keeps_events(tenure.listener) and not self._leaving(tenure):
                     self._ending.wait(RETRY_SECONDS)
                     held = self._hand_in(tenure.epoch, held)
                 retry_at = time.monotonic() + RETRY_SECONDS if held else 0.0
@@ -240,7 +278,7 @@ class Post(threading.Thread):
 def serve(*, only: str | None, stop: threading.Event) -> None:
     """Listen to every configured switch, or to the one named `only`, until `stop` is set; end within two seconds."""
     # Otherwise only Celery's own programs import the tasks, which `Hands.carry_out` looks up by name.
-    current_app.loader.import_default_modules()
+    current_app.autodiscover_tasks(force=True)
     holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
     hands = Hands()
     kick.carry_out_with(hands.carry_out)

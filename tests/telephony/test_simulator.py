@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
-from itertools import chain
+from functools import partial
+from itertools import chain, pairwise
+from random import Random
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from telephony import switches
 from telephony.models import Switch
@@ -422,6 +427,60 @@ def test_a_killed_reader_loses_nothing_and_repeats_one_batch_at_most(verbs: Verb
         assert once == story, killed_after
         assert not SimulatedLeg.objects.exists()
         assert not SimulatedHappening.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_verbs_that_race_leave_one_end_and_nothing_after_it(verbs: Verbs, row: Switch) -> None:
+    """Four workers do everything to the same legs at once while the listener reads."""
+    legs = [f"cb-{number}-customer-2" for number in range(40)]
+    heard: dict[str, list[SwitchEvent]] = {leg: [] for leg in legs}
+    over = threading.Event()
+
+    def listen() -> None:
+        for event in switches.listen(row).events():
+            if event is not None and not isinstance(event, Snapshot):
+                heard[event.leg].append(event)
+            if event is None and over.is_set() and not SimulatedHappening.objects.exists():
+                break
+        connections.close_all()
+
+    def work(number: int) -> None:
+        chance = Random(number)
+        for leg in legs:
+            acts: list[Callable[[], None]] = [
+                partial(verbs.dial_leg, leg, timeout=20),
+                partial(verbs.play, leg, Sounds(1, ("Sounds/hello",))),
+                partial(verbs.join, "b1", (leg,)),
+                partial(verbs.hold, "b1", leg),
+                partial(verbs.delete_leg, leg),
+            ]
+            verbs.create_leg(LegRequest(leg, "sim:kate?answer=0", detect=True))
+            for _ in range(6):
+                with contextlib.suppress(Rejected):
+                    chance.choice(acts)()
+        connections.close_all()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    reader = threading.Thread(target=listen)
+    reader.start()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for leg in legs:
+        verbs.delete_leg(leg)
+    over.set()
+    reader.join()
+
+    # A leg may have been made anew after its end: then everything of the old one came before.
+    for leg, events in heard.items():
+        kinds = [type(event).__name__ for event in events]
+        assert kinds[0] == "Created", leg
+        assert kinds[-1] == "Ended", leg
+        assert kinds.count("Ended") == kinds.count("Created"), (leg, kinds)
+        for before, after in pairwise(kinds):
+            assert (before == "Ended") == (after == "Created"), (leg, kinds)
+    assert not SimulatedLeg.objects.exists()
 
 
 def test_two_switches_do_not_see_each_other(verbs: Verbs, reader: Reader) -> None:
