@@ -60,8 +60,8 @@ def start(
 ) -> Callback:
     """Accept a request: store it and decide its first step, in one transaction.
 
-    `parameters` are all keys of the request as text (seed 1, *Sample Request*). Keys without a leading underscore are the
-    customer's user data. Raises MissingKeys and `services.catalogue.OptionError` before anything is stored.
+    `parameters` are all keys of the request as text (seed 1, *Sample Request*). Keys without a leading underscore are
+    the customer's user data. Raises MissingKeys and `services.catalogue.OptionError` before anything is stored.
     """
     if missing := resolution.missing_mandatory(service, parameters):
         raise MissingKeys(missing)
@@ -97,7 +97,7 @@ def advance(callback_id: str, *, now: datetime) -> None:
     1. Lock the callback.
     2. Take its pending events, oldest first.
     3. Decide each: pure.
-    4. Store what follows, delete the handled events.
+    4. Store what follows; the handled events are gone with the same commit.
     5. Commit; whoever has to act is kicked after it.
 
     An event that cannot be handled is tried again later and set aside after three failures; a lock that cannot be had
@@ -143,8 +143,7 @@ def _advance(callback_id: str, now: datetime, own: Event | None = None) -> tuple
         callback = Callback.objects.select_for_update(no_key=True, of=("self",)).filter(pk=callback_id).first()
         if callback is None:
             return None, Turns(None)
-        pending = list(Pending.objects.filter(callback=callback).order_by("id"))
-        events: list[Event] = [load(row.event) for row in pending]
+        events = _take_pending(callback_id)
         if own is not None:
             events.append(own)
         if not events:
@@ -156,8 +155,13 @@ def _advance(callback_id: str, now: datetime, own: Event | None = None) -> tuple
         session = SESSION.validate_python(callback.session)
         turns = _run(session, options, events, now)
         records.store(callback, session, turns, options, now)
-        Pending.objects.filter(pk__in=[row.pk for row in pending]).delete()
     return callback, turns
+
+
+def _take_pending(callback_id: str) -> list[Event]:
+    """The pending events, oldest first, deleted in the transaction that decides them."""
+    taken = Pending.objects.raw("DELETE FROM callbacks_pending WHERE callback_id = %s RETURNING *", [callback_id])
+    return [load(row.event) for row in sorted(taken, key=lambda row: row.pk)]
 
 
 def _run(session: Session, options: FlowOptions | None, events: Sequence[Event], now: datetime) -> Turns:

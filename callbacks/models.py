@@ -21,7 +21,7 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         return self if user.is_active and user.has_perm("callbacks.view_callback") else self.none()
 
     def visible_to_key(self, key: ApiKey | None) -> CallbackQuerySet:
-        """The one door for the API: a key limited to services sees only their callbacks; None is the anonymous client."""
+        """The one door for the API: a key limited to services sees only theirs; None is the anonymous client."""
         limited_to = list(key.services.values_list("pk", flat=True)) if key else []
         return self.filter(service__in=limited_to) if limited_to else self
 

@@ -11,7 +11,7 @@ from callbacks.flow.session import SESSION
 from callbacks.flow.states import State
 from callbacks.models import Callback
 from telephony.events import CallEvent, Party
-from telephony.upwards import Refusal
+from telephony.upwards import Description, Refusal
 
 
 class CallbackOwner:
@@ -38,3 +38,10 @@ class CallbackOwner:
 
     def exists(self, owner: str) -> bool:
         return Callback.objects.filter(pk=owner).exists()
+
+    def describe(self, owner: str) -> Description | None:
+        callback = Callback.objects.filter(pk=owner).only("service_name", "customer_number", "user_data").first()
+        if callback is None:
+            return None
+        lines = tuple((name, str(value)) for name, value in callback.user_data.items())
+        return Description(callback.service_name, callback.customer_number, lines)

@@ -152,7 +152,7 @@ def _move_agent(move: AgentMove, now: datetime) -> None:
 
 
 def _write_wishes(owner: str, before: Session | None, after: Session, options: FlowOptions, now: datetime) -> None:
-    """Store what changed of the wanted call, the place in the queue and the timers; all are functions of the session."""
+    """Store what changed of the wanted call, the place in the queue and the timers: all follow from the session."""
     wish = projections.wanted_call(after, options)
     if wish != (projections.wanted_call(before, options) if before else NOTHING):
         calls.want(owner, wish, number=after.visit, now=now)

@@ -1,8 +1,8 @@
 """The tick: each second, whatever is due in the database is set going.
 
 Higher floors register *sources*: functions that find what is due by now, set it going in small batches, and return how
-much they found. `every_second` belongs to what a customer notices, `slow` to batches that nobody waits for, `live` to what
-keeps customers on the line served while the broker is away.
+much they found. `every_second` belongs to what a customer notices, `slow` to batches that nobody waits for, `live` to
+what keeps customers on the line served while the broker is away.
 """
 
 from __future__ import annotations

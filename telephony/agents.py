@@ -1,7 +1,7 @@
 """What agents do and what happens to them. Every change of state is one guarded update.
 
-A reservation is named, and every verb on it says which: an act on an older reservation finds nothing to change. An agent
-with a live leg is never released: the release is written down and carried out when the leg ends.
+A reservation is named, and every verb on it says which: an act on an older reservation finds nothing to change. An
+agent with a live leg is never released: the release is written down and carried out when the leg ends.
 """
 
 from __future__ import annotations
@@ -85,13 +85,11 @@ def carry_out_releases(which: QuerySet[Agent], now: datetime) -> None:
 
     What the agent asked for meanwhile (not ready, log out) comes before what the release says, and after a wrap-up.
     """
-    due = list(which.filter(~Q(release_as=""), ~_LIVE_LEG, reserved_for__isnull=False).values_list("pk", "reservation"))
-    for pk, reservation in due:
-        _release(pk, reservation, now)
+    for agent in which.filter(~Q(release_as=""), ~_LIVE_LEG, reserved_for__isnull=False):
+        _release(agent, now)
 
 
-def _release(pk: int, reservation: str, now: datetime) -> None:
-    agent = Agent.objects.get(pk=pk)
+def _release(agent: Agent, now: datetime) -> None:
     state, reason = agent.release_as, agent.release_reason
     if state == State.READY and agent.next_state:
         state, reason = agent.next_state, agent.next_reason
@@ -100,7 +98,8 @@ def _release(pk: int, reservation: str, now: datetime) -> None:
         changes["wrap_up_until"] = now + timedelta(seconds=agent.release_wrap_up)
     else:
         changes |= {"next_state": "", "next_reason": ""}
-    moved = Agent.objects.filter(~_LIVE_LEG, pk=pk, reservation=reservation, reserved_for__isnull=False).update(
+    held = Agent.objects.filter(~_LIVE_LEG, pk=agent.pk, reservation=agent.reservation, reserved_for__isnull=False)
+    moved = held.update(
         state=state,
         reason=reason,
         state_since=now,
@@ -124,11 +123,11 @@ def holding(owners: Iterable[str]) -> set[str]:
 
 def leg_ended(agent_id: int, now: datetime) -> None:
     """Their leg is gone: carry out a release that waited for it; else the owner has a moment to release them."""
-    if Agent.objects.filter(pk=agent_id, release_as="").update(
-        reserved_until=Case(When(state=State.ON_CALL, then=Value(now + LEGLESS)), default=F("reserved_until"))
-    ):
-        return
-    carry_out_releases(Agent.objects.filter(pk=agent_id), now)
+    agent = Agent.objects.select_for_update(no_key=True).get(pk=agent_id)
+    if agent.release_as:
+        _release(agent, now)
+    elif agent.state == State.ON_CALL:
+        Agent.objects.filter(pk=agent_id).update(reserved_until=now + LEGLESS)
 
 
 def end_wrap_ups(now: datetime) -> int:

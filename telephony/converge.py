@@ -15,12 +15,11 @@ from functools import partial
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
 
 from scheduling.kick import kick
 from telephony import lease, switches, trunks, upwards
 from telephony.calls import CONVERGE, PATIENCE, bridge_id, leg_id
-from telephony.convergence import Act, Create, Dial, GiveUp, Hold, Join, Play, SettlePlay, Stop, next_act
+from telephony.convergence import Act, Create, Dial, GiveUp, Hold, Join, Play, SettlePlay, Stop, names, next_act
 from telephony.events import CallEvent, DialRefused, LegDialling, LegEnded, LegSoundsFinished, Party
 from telephony.models import Agent, Call, Leg, RoutePoint, UnconfirmedDeletion
 from telephony.switch import EndCause, LegRequest, LegState, Rejected, Unavailable
@@ -42,45 +41,54 @@ class _Overtaken(Exception):
 def converge(owner: str, *, now: datetime) -> None:
     """Act on the switch until it agrees with the owner's wish.
 
-    1. Legs that are not wanted are given up at once, without a claim.
-    2. Claim the call; whoever holds a live claim will see the new wish before the next act.
+    1. Claim the call; whoever holds a live claim will see the new wish before the next act.
+    2. Without the claim only legs that are not wanted are given up: that never waits.
     3. Act by act: the next one by `next_act`, each guarded by the wish's number.
     4. When nothing is left to do, settle, unless there is news.
     A switch that cannot now is tried again by the tick.
     """
-    call, legs = _read(owner)
-    if call is None:
-        return
-    wish = _wish(call)
-    for leg in legs:
-        if isinstance(act := next_act(wish, [leg], ""), GiveUp):
-            _give_up(act.leg, now)
     claim = str(uuid.uuid4())
-    if not Call.objects.filter(Q(claim="") | Q(claim_until__lte=Now()), owner=owner, settled=False).update(
-        claim=claim, claim_until=Now() + CLAIM
-    ):
+    call = _claim(owner, claim)
+    if call is None:
+        _give_up_unwanted(owner, now)
         return
     try:
         for _ in range(MOST_ACTS):
-            call, legs = _read(owner)
-            if call is None or call.claim != claim:
-                return
             try:
-                _act_until_settled(call, legs, now)
+                _act_until_settled(call, _legs(call), now)
             except _Overtaken:
-                continue
+                call = Call.objects.filter(owner=owner, claim=claim).first()
+                if call is not None:
+                    continue
             return
     except Unavailable as error:
         logger.warning("call of %s: the switch cannot now, left to the tick: %s", owner, error)
     Call.objects.filter(owner=owner, claim=claim).update(claim="", claim_until=None)
 
 
-def _read(owner: str) -> tuple[Call | None, list[Leg]]:
+def _claim(owner: str, claim: str) -> Call | None:
+    """Become the call's performer; None while another one is, or when there is nothing to do."""
+    claimed = Call.objects.raw(
+        """
+        UPDATE telephony_call SET claim = %s, claim_until = statement_timestamp() + %s
+        WHERE owner = %s AND NOT settled AND (claim = '' OR claim_until <= statement_timestamp())
+        RETURNING *
+        """,
+        [claim, CLAIM, owner],
+    )
+    return next(iter(claimed), None)
+
+
+def _give_up_unwanted(owner: str, now: datetime) -> None:
     call = Call.objects.filter(owner=owner).first()
-    if call is None:
-        return None, []
-    legs = Leg.objects.filter(call=call).select_related("switch", "agent").order_by("created_at", "pk")
-    return call, list(legs)
+    for leg in _legs(call) if call else []:
+        if call and isinstance(act := next_act(_wish(call), [leg], ""), GiveUp):
+            _give_up(act.leg, now)
+
+
+def _legs(call: Call) -> list[Leg]:
+    legs = Leg.objects.filter(call=call).select_related("switch", "agent", "route_point")
+    return list(legs.order_by("created_at", "pk"))
 
 
 def _wish(call: Call) -> WantedCall:
@@ -109,15 +117,10 @@ def _settle(call: Call, wish: WantedCall, legs: list[Leg]) -> None:
             raise _Overtaken
         return
     # An ended leg is remembered as long as its attempt is wanted, so that it is never created again.
-    if ended := [leg.pk for leg in legs if not leg.alive and not _named(wish, leg)]:
+    if ended := [leg.pk for leg in legs if not leg.alive and not names(wish, leg)]:
         Leg.objects.filter(pk__in=ended, state=LegState.ENDED).delete()
     if not same.update(settled=True, claim="", claim_until=None):
         raise _Overtaken
-
-
-def _named(wish: WantedCall, leg: Leg) -> bool:
-    wanted = wish.customer if leg.party == Party.CUSTOMER else wish.agent
-    return wanted is not None and wanted.attempt == leg.attempt
 
 
 def _perform(act: Act, call: Call, legs: list[Leg], bridge: str, now: datetime) -> None:
@@ -232,12 +235,13 @@ def _send(leg: Leg, now: datetime) -> bool:
     owner, party = leg.call_id, Party(leg.party)
     with transaction.atomic():
         refusal = upwards.owner().permit(owner, party, leg.attempt, now)
-        if refusal is None and not lease.live_switches().filter(pk=leg.switch_id).exists():
+        if refusal is None and not Leg.objects.filter(
+            pk=leg.pk, state=LegState.CREATED, switch__in=lease.live_switches()
+        ).update(state=LegState.SENT, sent_at=now):
+            # Not sent by us: somebody else dealt with the leg, or it must not be dialled and is closed below.
             refusal = upwards.Refusal(f"nobody listens to switch {leg.switch.name}")
         if refusal is not None:
-            _withdraw(leg, lambda: DialRefused(party, leg.attempt, refusal.reason, refusal.retry_at), now)
-            return False
-        if not Leg.objects.filter(pk=leg.pk, state=LegState.CREATED).update(state=LegState.SENT, sent_at=now):
+            _withdraw(leg, partial(DialRefused, party, leg.attempt, refusal.reason, refusal.retry_at), now)
             return False
         leg.state, leg.sent_at = LegState.SENT, now
         upwards.owner().report([(owner, LegDialling(party, leg.attempt))], now)

@@ -74,12 +74,12 @@ def next_act(wish: WantedCall, legs: Sequence[Leg], bridge: str) -> Act | None:
     4. Else each leg hears what it should.
     """
     for leg in legs:
-        if leg.alive and not leg.deleting and _wanted_attempt(wish, leg) is None:
+        if leg.alive and not leg.deleting and not names(wish, leg):
             return GiveUp(leg)
     for party, wanted in _parties(wish):
         if act := _towards_a_leg(party, wanted, legs):
             return act
-    customer, agent = (_leg(legs, party, wanted) for party, wanted in _both(wish))
+    customer, agent = _leg(legs, Party.CUSTOMER, wish.customer), _leg(legs, Party.AGENT, wish.agent)
     if wish.joined and customer and agent and customer.up and agent.up:
         return _towards_the_bridge(customer, agent, bridge)
     for party, wanted in _parties(wish):
@@ -89,23 +89,21 @@ def next_act(wish: WantedCall, legs: Sequence[Leg], bridge: str) -> Act | None:
     return None
 
 
-def _both(wish: WantedCall) -> tuple[tuple[Party, WantedLeg | None], tuple[Party, WantedLeg | None]]:
-    return (Party.CUSTOMER, wish.customer), (Party.AGENT, wish.agent)
+def names(wish: WantedCall, leg: Leg) -> bool:
+    """Whether the wish names this leg's attempt."""
+    wanted = wish.customer if leg.party == Party.CUSTOMER else wish.agent
+    return wanted is not None and wanted.attempt == leg.attempt
 
 
 def _parties(wish: WantedCall) -> list[tuple[Party, WantedLeg]]:
-    return [(party, wanted) for party, wanted in _both(wish) if wanted is not None]
+    both = (Party.CUSTOMER, wish.customer), (Party.AGENT, wish.agent)
+    return [(party, wanted) for party, wanted in both if wanted is not None]
 
 
 def _leg(legs: Sequence[Leg], party: Party, wanted: WantedLeg | None) -> Leg | None:
     if wanted is None:
         return None
     return next((leg for leg in legs if leg.party == party and leg.attempt == wanted.attempt), None)
-
-
-def _wanted_attempt(wish: WantedCall, leg: Leg) -> WantedLeg | None:
-    wanted = wish.customer if leg.party == Party.CUSTOMER else wish.agent
-    return wanted if wanted is not None and wanted.attempt == leg.attempt else None
 
 
 def _towards_a_leg(party: Party, wanted: WantedLeg, legs: Sequence[Leg]) -> Act | None:

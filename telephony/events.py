@@ -77,7 +77,7 @@ class DialRefused:
 
 @dataclass(frozen=True)
 class TrunkUnavailable:
-    """The trunk or switch could not carry the call: no phone rang, no attempt used; the trunk rests until `retry_at`."""
+    """The trunk or switch could not carry the call: no phone rang, no attempt used; it rests until `retry_at`."""
 
     party: Party
     attempt: int

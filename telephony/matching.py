@@ -99,7 +99,7 @@ def _reserve_agent(entry: QueueEntry, now: datetime) -> bool:
             reservation=reservation,
             reserved_until=now + timedelta(seconds=entry.reserve_seconds),
         ):
-            _served(entry)
+            # The entry is not looked at again while its owner has an agent.
             upwards.owner().report([(entry.owner, AgentReserved(agent.name, reservation, entry.visit))], now)
             return True
     return False
@@ -117,11 +117,6 @@ def _grant_dial(entry: QueueEntry, now: datetime) -> bool:
     ).count()
     if len(agents) <= counted_on + waiting:
         return False
-    QueueEntry.objects.filter(pk=entry.pk).update(granted=True)
-    _served(entry)
+    QueueEntry.objects.filter(pk=entry.pk).update(granted=True, eligible_at=None)
     upwards.owner().report([(entry.owner, DialGranted(entry.visit))], now)
     return True
-
-
-def _served(entry: QueueEntry) -> None:
-    QueueEntry.objects.filter(pk=entry.pk).update(eligible_at=None)

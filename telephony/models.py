@@ -170,7 +170,8 @@ class VirtualQueue(models.Model):
 class QueueEntry(models.Model):
     """A callback's place in its virtual queue, and what it wants there now.
 
-    `eligible_at` is null while it may not be served (retrying, ringing, talking): the entry keeps its place all the same.
+    `eligible_at` is null while it may not be served (retrying, ringing, talking): the entry keeps its place all the
+    same.
     """
 
     class Wants(models.TextChoices):

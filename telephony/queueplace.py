@@ -10,8 +10,9 @@ from datetime import datetime
 class QueuePlace:
     """`wants` is "dial", "agent", or empty while the owner may not be served: the place is kept all the same.
 
-    `place_at` orders the line, earlier is further ahead. `visit` says what an offer will be made for. `granted`: a delayed
-    owner that may dial, or did; an agent is counted on for it. `reserve_seconds` bounds a reservation made for it.
+    `place_at` orders the line, earlier is further ahead. `visit` says what an offer will be made for. `granted`: a
+    delayed owner that may dial, or did; an agent is counted on for it. `reserve_seconds` bounds a reservation made
+    for it.
     """
 
     queue: str

@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from scheduling.kick import kick
 from telephony import agents, trunks, upwards
 from telephony.calls import CONVERGE, PATIENCE, bridge_id, owner_of
+from telephony.convergence import names
 from telephony.events import CallEvent, LegAnswered, LegEnded, LegProgress, LegsJoined, LegSoundsFinished, Party
 from telephony.models import Call, Leg
 from telephony.switch import (
@@ -30,6 +31,7 @@ from telephony.switch import (
     SoundsFinished,
     SwitchEvent,
 )
+from telephony.wanted import WISH
 
 # A channel of ours that no row knows is deleted once it is that old; a younger one may be about to be written down.
 ORPHAN_AGE = timedelta(seconds=30)
@@ -94,12 +96,8 @@ def _record_of(owner: str, events: Sequence[LegEvent], now: datetime) -> list[st
     unknown: list[str] = []
     with transaction.atomic(savepoint=False):
         # The call before its legs: the order in which everybody locks them.
-        legs = {
-            leg.pk: leg
-            for leg in Leg.objects.filter(call=owner)
-            .select_related("call")
-            .select_for_update(of=("call",), no_key=True)
-        }
+        its_legs = Leg.objects.filter(call=owner).select_related("call", "route_point")
+        legs = {leg.pk: leg for leg in its_legs.select_for_update(of=("call",), no_key=True)}
         report = _Report(owner, list(legs.values()), now)
         for event in events:
             leg = legs.get(event.leg)
@@ -146,7 +144,9 @@ class _Report:
             Call.objects.filter(pk=self.owner).update(
                 news=F("news") + 1, settled=False, look_at=self.now + PATIENCE, looks=0
             )
-            kick(CONVERGE, self.owner)
+            if not self.told:
+                # What the owner is told leads to a new wish, and that to a kick.
+                kick(CONVERGE, self.owner)
         for agent in self.agents:
             agents.leg_ended(agent, self.now)
         if self.told:
@@ -164,8 +164,7 @@ class _Report:
     def _ringing(self, leg: Leg, event: LegEvent) -> None:
         if leg.state == LegState.SENT:
             self._set(leg, state=LegState.RINGING)
-            if leg.route_point_id is not None:
-                trunks.carried(leg.route_point_id)
+            trunks.carried(leg)
         self._set(leg, dialling_seen=True, rang=True)
 
     def _answered(self, leg: Leg, event: LegEvent) -> None:
@@ -212,6 +211,9 @@ class _Report:
         self.needs_act = True
         if leg.agent_id is not None:
             self.agents.append(leg.agent_id)
+        if not names(WISH.validate_python(leg.call.wish), leg):
+            # Its owner gave it up and has no use for its end; an attempt that was given up is never wanted again.
+            return
         if cause == EndCause.UNREACHABLE:
             self.told.append(trunks.refused(leg, event.detail, self.now))
         else:

@@ -1,12 +1,12 @@
 """The contract between the callback flow and a telephone switch.
 
-A switch creates, dials, joins and deletes *legs* (one party's call each), plays lists of sounds to them, and reports what
-happens to them as events. Everything vendor-specific stays in the vendor's own folder (`telephony/asterisk`,
+A switch creates, dials, joins and deletes *legs* (one party's call each), plays lists of sounds to them, and reports
+what happens to them as events. Everything vendor-specific stays in the vendor's own folder (`telephony/asterisk`,
 `telephony/simulator`); nothing here touches the database or the clock.
 
-Ringing a phone takes two steps: `create_leg` makes the leg under an id of ours and rings nobody; `dial_leg` rings. All verbs
-may be repeated: a second `create_leg` of a live id, a `delete_leg` of an absent one, a `play` whose number is already playing
-are successes without effect.
+Ringing a phone takes two steps: `create_leg` makes the leg under an id of ours and rings nobody; `dial_leg` rings.
+All verbs may be repeated: a second `create_leg` of a live id, a `delete_leg` of an absent one, a `play` whose number
+is already playing are successes without effect.
 """
 
 from __future__ import annotations
@@ -203,8 +203,8 @@ class Listener(Protocol):
     def events(self) -> Iterator[SwitchEvent | None]:
         """Yield events in the order in which they happened, and None at least every 250 ms when there are none.
 
-        Connects by itself, and again after a loss, yielding a `Snapshot` each time before the events that follow it; sends
-        answered legs that asked for detection on into detection at once, without waiting for a worker.
+        Connects by itself, and again after a loss, yielding a `Snapshot` each time before the events that follow it;
+        sends answered legs that asked for detection on into detection at once, without waiting for a worker.
         """
 
     @property

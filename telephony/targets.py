@@ -11,7 +11,7 @@ _FORM = re.compile(r"\A(?P<name>[^@]+)@(?P<server>[^@.]*)\.(?P<type>[A-Z]+)\Z")
 
 @dataclass(frozen=True)
 class Target:
-    """Who may take a call. `key` is how agents and queue entries find each other; the StatServer's name says nothing."""
+    """Who may take a call. `key` is how agents and queue entries find each other; the StatServer says nothing."""
 
     name: str
     type: str

@@ -18,14 +18,13 @@ LONGEST_PAUSE = timedelta(seconds=300)
 
 def pause(failures: int) -> timedelta:
     """How long a trunk rests after so many failures in a row: 5, 10, 20 … 300 seconds."""
-    return min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
+    doublings = min(failures - 1, 10)
+    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
 
 
 def resting(leg: Leg, now: datetime) -> CallEvent | None:
     """What to tell the owner while the leg's trunk rests after a failure; None when it may be used."""
-    if leg.route_point_id is None:
-        return None
-    until = RoutePoint.objects.filter(pk=leg.route_point_id).values_list("unavailable_until", flat=True).first()
+    until = leg.route_point.unavailable_until if leg.route_point else None
     if until is None or until <= now:
         return None
     return TrunkUnavailable(Party(leg.party), leg.attempt, "it rests after a failure", until)
@@ -57,6 +56,8 @@ def missing(party: Party, wanted: WantedLeg, now: datetime) -> CallEvent:
     )
 
 
-def carried(route_point_id: int) -> None:
-    """A phone rang through it: the trunk works."""
-    RoutePoint.objects.filter(pk=route_point_id, failures__gt=0).update(failures=0, unavailable_until=None)
+def carried(leg: Leg) -> None:
+    """A phone rang through the leg's trunk: it works."""
+    if leg.route_point is None or not leg.route_point.failures:
+        return
+    RoutePoint.objects.filter(pk=leg.route_point.pk).update(failures=0, unavailable_until=None)

@@ -20,6 +20,15 @@ class Refusal:
     retry_at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Description:
+    """What an agent is shown of an owner. `lines` are the customer's own words: they may hold anything."""
+
+    title: str
+    number: str
+    lines: tuple[tuple[str, str], ...] = ()
+
+
 class Owner(Protocol):
     """Registered by the floor that owns calls."""
 
@@ -31,6 +40,9 @@ class Owner(Protocol):
 
     def exists(self, owner: str) -> bool:
         """Whether the owner still exists and is not finished, for the sweeps that give resources back."""
+
+    def describe(self, owner: str) -> Description | None:
+        """What the agent at the desk is shown of the owner that they are reserved for; None when it is gone."""
 
 
 _owner: Owner | None = None

@@ -75,7 +75,7 @@ class World:
 
     def patched(self) -> mock._patch[Callable[..., None]]:
         """The broker is a list, and everybody reads the world's clock."""
-        return mock.patch.multiple(  # type: ignore[return-value]
+        return mock.patch.multiple(
             kick, _carry_out=lambda task, args: self.kicks.append((task, args)), broker_is_down=lambda: True
         )
 
@@ -172,7 +172,10 @@ class World:
         lines = []
         for callback in Callback.objects.all():
             lines.append(f"{callback.pk} {callback.state} {callback.reason} stage {callback.stage}")
-            lines += [f"  {e.at:%H:%M:%S.%f} {e.state}/{e.stage} {e.text} [{e.cause}]" for e in callback.journal.order_by("id")]
+            lines += [
+                f"  {e.at:%H:%M:%S.%f} {e.state}/{e.stage} {e.text} [{e.cause}]"
+                for e in callback.journal.order_by("id")
+            ]
             lines += [f"  pending {p.event}" for p in callback.pending.all()]
         lines += [f"call {c.owner} settled={c.settled} {c.wish}" for c in Call.objects.all()]
         lines += [f"leg {leg.pk} {leg.state}" for leg in Leg.objects.all()]

@@ -1,7 +1,7 @@
 """What one event leads to: the new session, and the facts that go with it.
 
-Most of what follows from a decision is not listed here: the wanted call, the place in the queue, the timers and the public
-state are functions of the session (`callbacks.flow.projections`), so that they can never disagree with it.
+Most of what follows from a decision is not listed here: the wanted call, the place in the queue, the timers and the
+public state are functions of the session (`callbacks.flow.projections`), so that they can never disagree with it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class AgentOnCall:
 
 @dataclass(frozen=True)
 class ReleaseAgent:
-    """Give the agent back once their leg has ended: wrap-up, not ready with a reason, or ready as if nothing had been."""
+    """Give the agent back once their leg has ended: into wrap-up, to not ready with a reason, or to ready as before."""
 
     reservation: str
     wrap_up_seconds: int = 0

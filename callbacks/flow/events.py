@@ -40,7 +40,7 @@ class Expired:
 
 @dataclass(frozen=True)
 class SetAside:
-    """An event could not be handled three times, or the configuration cannot be resolved: the callback ends in error."""
+    """An event could not be handled three times, or the options cannot be resolved: the callback ends in error."""
 
     error: str
 

@@ -65,12 +65,9 @@ def _is_stale(session: Session, event: Event) -> bool:
             return visit != session.visit
         case LegsJoined(agent_attempt=attempt):
             return attempt != session.agent_attempt
-    party, attempt = getattr(event, "party", None), getattr(event, "attempt", None)
-    if party is Party.CUSTOMER:
-        return attempt != session.attempt
-    if party is Party.AGENT:
-        return attempt != session.agent_attempt
-    return False
+    party = getattr(event, "party", None)
+    current = {Party.CUSTOMER: session.attempt, Party.AGENT: session.agent_attempt}
+    return party is not None and getattr(event, "attempt", None) != current[party]
 
 
 def _ends_from_outside(turn: Turn, event: Event) -> bool:

@@ -37,8 +37,8 @@ class Session:
     """Frozen: a decision makes a new one. All times are UTC.
 
     `visit` counts entries into stages, so that a timer or a reservation made for an earlier visit is known as stale.
-    `attempt` numbers the customer's legs and never falls; `attempts_used` counts those that the customer may have noticed.
-    `sounds` numbers the lists that the customer's leg hears.
+    `attempt` numbers the customer's legs and never falls; `attempts_used` counts those that the customer may have
+    noticed. `sounds` numbers the lists that the customer's leg hears.
     """
 
     number: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from callbacks.flow.decision import AgentOnCall, DialResult, ExtendReservation, ReleaseAgent
 from callbacks.flow.scenarios import scenario
@@ -11,7 +12,8 @@ from callbacks.flow.states import Reason
 from callbacks.flow.turn import Turn
 from telephony.events import Party
 
-# How long a switch may be silent about something that it should have reported, before the stage gives up waiting for it.
+# How long a switch may be silent about something that it should have reported, before the stage gives up waiting for
+# it.
 GRACE = timedelta(seconds=10)
 # The longest that a once-played treatment may take; a lost end-of-sound event must not keep a customer on the line.
 LONGEST_TREATMENT = timedelta(seconds=120)
@@ -47,8 +49,8 @@ def begin(turn: Turn) -> None:
 def dial_at(turn: Turn) -> datetime:
     """The earliest moment of the first dial, `_desired_connect_time_threshold` before the desired time at most.
 
-    Not delayed: the desired time less the estimated wait, which is zero where nothing estimates it. Delayed: an agent is
-    waited for from the threshold on.
+    Not delayed: the desired time less the estimated wait, which is zero where nothing estimates it. Delayed: an agent
+    is waited for from the threshold on.
     """
     if turn.options.wait_for_agent:
         return turn.session.desired_at - timedelta(seconds=turn.options.desired_connect_time_threshold)
@@ -204,7 +206,7 @@ def put_off(turn: Turn, why: str, until: datetime) -> None:
     turn.note("put-off", f"Not dialled: {why} Next try at {until:%H:%M:%S} UTC; no attempt was used.")
 
 
-def end(turn: Turn, reason: Reason, why: str, **changes: object) -> None:
+def end(turn: Turn, reason: Reason, why: str, **changes: Any) -> None:
     """Complete: nothing is wanted of the switch any more, the place is given up, an agent is given back."""
     if turn.session.reservation:
         turn.agent(ReleaseAgent(turn.session.reservation))

@@ -204,7 +204,9 @@ def test_an_agent_who_turns_ready_gets_whoever_waits() -> None:
     assert world.finish(callback).reason == "AGENT_CONNECTED"
 
 
-@pytest.mark.parametrize("stage", ["scheduled", "dialling", "ringing", "detecting", "waiting", "connecting", "retrying"])
+@pytest.mark.parametrize(
+    "stage", ["scheduled", "dialling", "ringing", "detecting", "waiting", "connecting", "retrying"]
+)
 def test_a_cancel_is_confirmed_at_every_stage(stage: str) -> None:
     world = World(agents=("kate?answer=20",))
     endings = {"ringing": "91", "retrying": "80"}
