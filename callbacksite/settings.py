@@ -111,6 +111,8 @@ if HTTPS and env.bool("BEHIND_PROXY", default=False):
 API_BASE_PATH = env.str("API_BASE_PATH", default="genesys").strip("/")
 # The vendor leaves start, query and cancel open to everybody; here that is a decision of the operator.
 API_ALLOW_ANONYMOUS = env.bool("API_ALLOW_ANONYMOUS", default=False)
+# The web pages, as scheme://host[:port], whose scripts may call the API (docs/adr/0010-cors.md).
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 # The number before the dash of every callback's id, as the vendor prints it: 369-f5d50ce1-...
 NODE_ID = env.int("NODE_ID", default=369)
 # How many times faster than life the simulator's people ring, talk and hang up (docs/simulator.md).
@@ -126,6 +128,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "UNAUTHENTICATED_USER": None,
+    "EXCEPTION_HANDLER": "callbacks.api.errors.handle",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Callbacksite",
@@ -154,6 +157,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 1.0,
     "socket_connect_timeout": 0.5,
     "visibility_timeout": 120,
+    # Without these a refused connection is tried for six seconds, `retry=False` or not.
+    "max_retries": 0,
+    "interval_start": 0,
+    "interval_step": 0,
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

@@ -207,7 +207,9 @@ def test_an_agent_who_turns_ready_gets_whoever_waits() -> None:
 @pytest.mark.parametrize(
     "stage", ["scheduled", "dialling", "ringing", "detecting", "waiting", "connecting", "retrying"]
 )
-def test_a_cancel_is_confirmed_at_every_stage(stage: str) -> None:
+def test_a_cancel_is_confirmed_at_every_stage(stage: str, settings: Any) -> None:
+    # Slow enough for the stage to be met: answer and verdict would else be read together.
+    settings.SIMULATOR_SPEED = 20.0 if stage in {"detecting", "connecting"} else 200.0
     world = World(agents=("kate?answer=20",))
     endings = {"ringing": "91", "retrying": "80"}
     callback = world.start(number(endings.get(stage, "32")), **({"desired_in": "1000"} if stage == "scheduled" else {}))

@@ -1,0 +1,297 @@
+"""The machine alone: whatever happens in whatever order, what it decides keeps the rules. No database, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from callbacks.flow import events, machine, projections
+from callbacks.flow.decision import Decision, ReleaseAgent
+from callbacks.flow.events import Cancelled, Event, Expired, SetAside, Started, TimerFired
+from callbacks.flow.options import FlowOptions, Treatment
+from callbacks.flow.session import SESSION, Session, Stage
+from callbacks.flow.states import MOVES, Reason, State
+from telephony.events import (
+    AgentReserved,
+    DialGranted,
+    DialRefused,
+    LegAnswered,
+    LegDialling,
+    LegEnded,
+    LegProgress,
+    LegsJoined,
+    LegSoundsFinished,
+    Party,
+    ReservationExpired,
+    TrunkUnavailable,
+)
+from telephony.switch import EndCause, Verdict
+from telephony.wanted import NOTHING
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+OPTIONS = FlowOptions(
+    media_type="voice",
+    call_direction="USERTERMINATED",
+    wait_for_agent=False,
+    first_connect_party="CUSTOMER",
+    target="Billing@StatServer.GA",
+    virtual_queue="Billing_VQ",
+    route_point="8999@SIP_Switch",
+    prefix_dial_out="91",
+    calling_party_number="",
+    calling_party_display_name="",
+    ixn_createcall_timeout=32,
+    cpd_enable=True,
+    call_timeguard=15.0,
+    cpd_unsure="human",
+    max_dial_attempts=3,
+    dial_retry_timeout=300,
+    max_transfer_to_agent_attempts=2,
+    max_time_to_wait_for_agent=3600,
+    agent_reserve_timeout=30,
+    urs_queued_ttl=14400,
+    retain_session=False,
+    max_time_to_wait_for_ixn_delete=3600,
+    wrap_up_time=10,
+    request_execution_time_buffer=120,
+    desired_connect_time_threshold=180,
+    ttl=86400,
+    treatment_customer_connect=Treatment("hello.wav"),
+    treatment_waiting_for_agent=Treatment("music.wav"),
+    treatment_find_agent_fail=Treatment("sorry.wav"),
+    treatment_answering_machine=Treatment("message.wav", after_beep=True),
+)
+BOB = Session(number="916504661232", desired_at=NOON)
+
+
+class Story:
+    """Feeds events to the machine one after the other, a second apart, and keeps what it decided."""
+
+    def __init__(self, options: FlowOptions = OPTIONS, session: Session = BOB, now: datetime = NOON) -> None:
+        self.options, self.session, self.now = options, session, now
+        self.decisions: list[Decision] = []
+
+    def tell(self, *told: Event) -> Story:
+        for event in told:
+            decision = machine.decide(self.session, self.options, event, self.now)
+            self.decisions.append(decision)
+            self.session = decision.session
+            self.now += timedelta(seconds=1)
+        return self
+
+    @property
+    def hears(self) -> str | None:
+        customer = projections.wanted_call(self.session, self.options).customer
+        return customer.hears.files[0] if customer and customer.hears else None
+
+    def released(self) -> list[ReleaseAgent]:
+        return [move for d in self.decisions for move in d.agents if isinstance(move, ReleaseAgent)]
+
+
+def dialled(attempt: int = 1) -> tuple[Event, ...]:
+    return LegDialling(Party.CUSTOMER, attempt), LegAnswered(Party.CUSTOMER, attempt)
+
+
+def waiting(options: FlowOptions = OPTIONS) -> Story:
+    human = LegProgress(Party.CUSTOMER, 1, Verdict.HUMAN)
+    story = Story(replace(options, treatment_customer_connect=Treatment("")))
+    return story.tell(Started("test"), *dialled(), human)
+
+
+def connecting() -> Story:
+    story = waiting()
+    return story.tell(AgentReserved("kate", "r1", story.session.visit))
+
+
+def test_the_customer_hears_each_thing_in_its_time() -> None:
+    story = Story().tell(Started("test"))
+    heard = [story.hears]
+    for event in (
+        *dialled(),
+        LegProgress(Party.CUSTOMER, 1, Verdict.HUMAN),
+        LegSoundsFinished(Party.CUSTOMER, 1, 1),
+    ):
+        story.tell(event)
+        heard.append(story.hears)
+    story.tell(AgentReserved("kate", "r1", story.session.visit))
+    heard.append(story.hears)
+    story.tell(LegAnswered(Party.AGENT, 1))
+    heard.append(story.hears)
+    assert heard == [None, None, None, "hello.wav", "music.wav", "music.wav", None]
+
+
+def test_the_prefix_is_dialled_before_the_number() -> None:
+    story = Story().tell(Started("test"))
+    customer = projections.wanted_call(story.session, OPTIONS).customer
+    assert customer is not None
+    assert customer.number == "91916504661232"
+
+
+def test_music_plays_on_between_two_agents() -> None:
+    story = connecting()
+    before = projections.wanted_call(story.session, story.options).customer
+    story.tell(LegEnded(Party.AGENT, 1, EndCause.NO_ANSWER, rang=True))
+    assert story.session.stage is Stage.WAITING
+    assert projections.wanted_call(story.session, story.options).customer == before
+    assert story.released() == [ReleaseAgent("r1", not_ready_reason="no answer")]
+
+
+def test_a_reservation_for_an_earlier_visit_is_given_back() -> None:
+    story = connecting()
+    story.tell(AgentReserved("omar", "r2", story.session.visit - 1))
+    assert story.session.reservation == "r1"
+    assert story.released() == [ReleaseAgent("r2")]
+
+
+def test_a_timer_for_an_earlier_visit_changes_nothing() -> None:
+    story = Story().tell(Started("test"), *dialled())
+    before = story.session
+    story.tell(TimerFired("stage", before.visit - 1))
+    assert story.session == before
+    assert [note.kind for note in story.decisions[-1].notes] == ["dropped"]
+
+
+@pytest.mark.parametrize("stage", [Stage.SCHEDULED, Stage.RINGING, Stage.WAITING, Stage.CONNECTING, Stage.JOINING])
+def test_set_aside_ends_in_error_and_gives_the_agent_back(stage: Stage) -> None:
+    session = replace(BOB, stage=stage, attempt=1, agent_attempt=1, reservation="r1", queued_at=NOON)
+    story = Story(session=session).tell(SetAside("boom"))
+    assert (story.session.stage, story.session.reason) == (Stage.ENDED, Reason.FAIL_ERROR)
+    assert story.released() == [ReleaseAgent("r1")]
+
+
+def test_a_joined_call_is_never_cut_by_an_error() -> None:
+    story = connecting().tell(LegAnswered(Party.AGENT, 1), LegsJoined(1))
+    joined = projections.wanted_call(story.session, OPTIONS)
+    assert joined.joined
+    story.tell(SetAside("boom"), Expired(), Cancelled("customer"))
+    assert projections.wanted_call(story.session, OPTIONS) == joined
+    assert story.decisions[-1].refused == "Callback is COMPLETED and cannot be cancelled"
+
+
+def test_an_early_start_does_not_eat_into_the_time_in_the_queue() -> None:
+    later = NOON + timedelta(hours=2)
+    session = replace(BOB, stage=Stage.RETRYING, queued_at=NOON, desired_at=later, deadline=NOON)
+    due = projections.timers(session, OPTIONS)["queue_ttl"]
+    assert due == later - timedelta(seconds=180) + timedelta(seconds=14400)
+
+
+def test_every_stage_has_a_handler_and_a_public_state() -> None:
+    assert set(machine.STAGES) == set(Stage)
+    assert set(projections.STATES) == set(Stage)
+
+
+LEG = st.tuples(st.sampled_from(Party), st.integers(0, 4))
+ANY_EVENT: st.SearchStrategy[Event] = st.one_of(
+    st.builds(TimerFired, st.sampled_from(["stage", "queue_ttl", "agent_wait"]), st.integers(0, 25)),
+    st.just(Cancelled("customer")),
+    st.just(Expired()),
+    st.just(SetAside("boom")),
+    st.builds(lambda leg: LegDialling(*leg), LEG),
+    st.builds(lambda leg: LegAnswered(*leg), LEG),
+    st.builds(lambda leg, verdict: LegProgress(*leg, verdict), LEG, st.sampled_from(Verdict)),
+    st.builds(lambda leg, number: LegSoundsFinished(*leg, number), LEG, st.integers(0, 6)),
+    st.builds(LegsJoined, st.integers(0, 4)),
+    st.builds(lambda leg, cause: LegEnded(*leg, cause), LEG, st.sampled_from(EndCause)),
+    st.builds(lambda leg: DialRefused(*leg, "no", None), LEG),
+    st.builds(lambda leg: TrunkUnavailable(*leg, "down", NOON + timedelta(hours=1)), LEG),
+    st.builds(lambda n, visit: AgentReserved("kate", f"r{n}", visit), st.integers(0, 9999), st.integers(0, 25)),
+    st.builds(DialGranted, st.integers(0, 25)),
+    st.builds(lambda n: ReservationExpired("kate", f"r{n}"), st.integers(0, 9999)),
+)
+# What fits the present moment; without it random events would hardly ever get beyond the first stages.
+FITTING = st.sampled_from(["answer", "human", "machine", "sounds", "reserve", "agent", "join", "end", "timer", "grant"])
+
+
+def fitting(hint: str, session: Session) -> Event:
+    customer, agent = (Party.CUSTOMER, session.attempt), (Party.AGENT, session.agent_attempt)
+    return {
+        "answer": LegAnswered(*customer),
+        "human": LegProgress(*customer, Verdict.HUMAN),
+        "machine": LegProgress(*customer, Verdict.MACHINE),
+        "sounds": LegSoundsFinished(*customer, session.sounds),
+        "reserve": AgentReserved("kate", f"v{session.visit}", session.visit),
+        "agent": LegAnswered(*agent),
+        "join": LegsJoined(session.agent_attempt),
+        "end": LegEnded(*agent, EndCause.NO_ANSWER),
+        "timer": TimerFired("stage", session.visit),
+        "grant": DialGranted(session.visit),
+    }[hint]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.one_of(ANY_EVENT, FITTING), max_size=30),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([timedelta(0), timedelta(hours=1)]),
+)
+def test_whatever_happens_the_rules_hold(
+    told: list[Event | str], delayed: bool, retained: bool, ahead: timedelta
+) -> None:
+    options = replace(OPTIONS, wait_for_agent=delayed, retain_session=retained)
+    story = Story(options, replace(BOB, desired_at=NOON + ahead)).tell(Started("test"))
+    held: set[str] = {story.session.reservation} - {""}
+    given_up: set[tuple[str, int]] = set()
+    for item in told:
+        before = story.session
+        event = fitting(item, before) if isinstance(item, str) else item
+        story.tell(event)
+        after = story.session
+        assert_legal_move(before, after)
+        held = assert_no_agent_is_forgotten(held, event, story.decisions[-1], after)
+        given_up |= assert_no_attempt_comes_back(before, after, options, given_up)
+        assert after.attempts_used <= options.max_dial_attempts
+        assert SESSION.validate_python(SESSION.dump_python(after, mode="json")) == after
+    if story.session.stage is Stage.ENDED:
+        assert projections.wanted_call(story.session, options) == NOTHING
+        assert projections.timers(story.session, options) == {}
+        assert projections.queue_place(story.session, options) is None
+
+
+def assert_legal_move(before: Session, after: Session) -> None:
+    old, new = projections.public_state(before), projections.public_state(after)
+    assert old == new or new in MOVES[old]
+    assert (new is State.COMPLETED) == (after.reason is not None and after.stage in {Stage.ENDED, Stage.TALKING})
+    if old is State.COMPLETED:
+        assert after.reason == before.reason
+
+
+def assert_no_agent_is_forgotten(held: set[str], event: Event, decision: Decision, after: Session) -> set[str]:
+    if isinstance(event, AgentReserved):
+        held = held | {event.reservation}
+    released = {move.reservation for move in decision.agents if isinstance(move, ReleaseAgent)}
+    held = held - released
+    assert held <= {after.reservation}, "a reservation is neither in use nor given back"
+    return held
+
+
+def assert_no_attempt_comes_back(
+    before: Session, after: Session, options: FlowOptions, given_up: set[tuple[str, int]]
+) -> set[tuple[str, int]]:
+    old, new = legs(before, options), legs(after, options)
+    assert not new & given_up, "an attempt that was given up is wanted again"
+    return old - new
+
+
+def legs(session: Session, options: FlowOptions) -> set[tuple[str, int]]:
+    wish = projections.wanted_call(session, options)
+    both = (("customer", wish.customer), ("agent", wish.agent))
+    return {(party, leg.attempt) for party, leg in both if leg is not None}
+
+
+@given(ANY_EVENT)
+def test_events_survive_their_storage(event: Event) -> None:
+    assert events.load(events.dump(event)) == event
+
+
+def every_kind() -> Iterable[type]:
+    return events._ADAPTERS and [cls for cls in Event.__args__]
+
+
+def test_every_event_can_be_stored() -> None:
+    assert {cls.__name__ for cls in every_kind()} == set(events._ADAPTERS)
