@@ -1,0 +1,80 @@
+"""Who may do what: API keys in `x-api-key`, one table of action and scope a viewset, closed by default."""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, Value
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from services.models import QUERY, START, ApiKey, ApiKeyService
+
+# What `API_ALLOW_ANONYMOUS` opens: what the vendor's system leaves open. Never the administration.
+OPEN_TO_ANONYMOUS = frozenset({START, QUERY})
+# A browser asks what it may send before it sends the key.
+PREFLIGHT = "metadata"
+ANONYMOUS = "anonymous client"
+_LONGEST_ACTOR = 64
+
+
+class HasScopes(Protocol):
+    """A viewset: `scopes` is its permission table, the scope that each of its actions needs."""
+
+    scopes: dict[str, str]
+    action: str | None
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """The key is the credential, also for browsers: no cookie lets anybody in."""
+
+    def authenticate(self, request: Request) -> tuple[None, ApiKey] | None:
+        text = request.META.get("HTTP_X_API_KEY")
+        if text is None:
+            return None
+        try:
+            return None, ApiKey.objects.get_from_key(text)
+        except ApiKey.DoesNotExist:
+            raise exceptions.AuthenticationFailed("The API key in x-api-key cannot be used.") from None
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'ApiKey realm="callbacks", header="x-api-key"'
+
+
+class ScopeOfAction(BasePermission):
+    """Allows an action to who has its scope, in the table of the viewset. An action without an entry is closed."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        viewset = cast(HasScopes, view)
+        if viewset.action == PREFLIGHT:
+            return True
+        key = client(request)
+        # A method that the address does not know has no action: whoever is known may hear so.
+        scope = viewset.scopes.get(viewset.action) if viewset.action else None
+        if key is None:
+            if settings.API_ALLOW_ANONYMOUS and (scope in OPEN_TO_ANONYMOUS or viewset.action is None):
+                return True
+            raise exceptions.NotAuthenticated("An API key in the header x-api-key is required.")
+        return viewset.action is None or (scope is not None and key.allows(scope))
+
+
+def client(request: Request) -> ApiKey | None:
+    """The client's key; None is the anonymous client."""
+    return cast("ApiKey | None", request.auth)
+
+
+def actor(key: ApiKey | None) -> str:
+    """The client as the journal names it."""
+    return f"API key {key.name}"[:_LONGEST_ACTOR] if key else ANONYMOUS
+
+
+def is_open_to(key: ApiKey | None) -> Q | Value:
+    """Whether the client may use a service, for the service's own statement; the rule is that of `ApiKey.allows`."""
+    if key is None:
+        return Value(True)
+    limits = ApiKeyService.objects.filter(api_key=key)
+    return Q(Exists(limits.filter(service=OuterRef("pk")))) | ~Q(Exists(limits))

@@ -1,0 +1,66 @@
+"""The bodies of the answers, key by key in the order that the seed documents print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from callbacks.api import lookup
+from callbacks.api.values import written_time
+from callbacks.flow.states import State
+from callbacks.models import Callback
+from services.models import ConfiguredService
+
+COMING = "You will receive the call shortly"
+CANCELLED = "The callback has been cancelled"
+
+
+def dialog(callback_id: str, text: str) -> dict[str, str]:
+    """A confirmation to show to the customer (seed 1, *Response Body*)."""
+    return {
+        "_dialog_id": "0",
+        "_action": "ConfirmationDialog",
+        "_text": text,
+        "_ok_title": "Ok",
+        "_id": callback_id,
+    }
+
+
+def promises_a_call(callback: Callback) -> bool:
+    """True if the customer may be told to expect the call: we dial at once.
+
+    Not for one that waits for its agent first (its options say so), and not for one that ended before it began, such as
+    with options that contradict each other.
+    """
+    options = callback.options
+    return (
+        callback.state != State.COMPLETED
+        and bool(options)
+        and options["call_direction"] == "USERTERMINATED"
+        and not options["wait_for_agent"]
+    )
+
+
+def records(callbacks: Iterable[Callback], root: str) -> list[dict[str, str]]:
+    """Records as queries return them; `root` is the address of the site, for `_url`."""
+    callbacks = list(callbacks)
+    services = ConfiguredService.objects.in_bulk({callback.service_id for callback in callbacks})
+    keys = {pk: lookup.lookup_keys(service) for pk, service in services.items()}
+    return [_record(callback, services[callback.service_id], keys[callback.service_id], root) for callback in callbacks]
+
+
+def _record(callback: Callback, service: ConfiguredService, keys: tuple[str, ...], root: str) -> dict[str, str]:
+    record = {
+        "_id": callback.pk,
+        "_desired_time": written_time(callback.desired_at),
+        "_service_name": callback.service_name,
+        "_callback_state": callback.state,
+        "_expiration_time": written_time(callback.expires_at),
+        "_customer_number": callback.customer_number,
+        "_url": f"{root}{service.url_path}/{callback.pk}",
+    }
+    if callback.state == State.COMPLETED:
+        record["_callback_reason"] = callback.reason
+    for key in keys:
+        if key not in record and (value := lookup.stored(callback, key)) is not None:
+            record[key] = value
+    return record

@@ -1,0 +1,161 @@
+"""The one error shape, `{"exception": "...", "message": "..."}`, of everything below the base path.
+
+The Java class names are those of the wire contract's error catalogue where it has one; clients read them. Where it has
+none they are of the same family.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from callbacks import actions
+from callbacks.api import headers
+from services.catalogue import OptionError
+from services.kinds import UnknownKind
+from services.types import UnknownType
+
+logger = logging.getLogger(__name__)
+
+GENERAL = "com.genesyslab.gsg.GSGException"
+ACCESS = "java.rmi.AccessException"
+_CALLBACK = "com.genesyslab.gsg.services.callback.exceptions.CallbackException"
+NOT_FOUND = f"{_CALLBACK}NotFound"
+NUMBER = f"{_CALLBACK}Number"
+INVALID_OPTION = f"{_CALLBACK}InvalidOption"
+INVALID_STATE = f"{_CALLBACK}InvalidState"
+UNAVAILABLE = f"{_CALLBACK}ServiceUnavailable"
+
+# Django's own messages name settings and classes; these are for clients.
+_MESSAGES = {
+    400: "The request cannot be read.",
+    403: "Requires permission",
+    404: "There is nothing at this address.",
+    406: "Only application/json can be answered.",
+}
+
+
+class ApiError(exceptions.APIException):
+    """A request that is refused, with what the client is told."""
+
+    def __init__(self, message: str, *, status: int = 400, exception: str = GENERAL) -> None:
+        super().__init__(message)
+        self.status_code = status
+        self.exception = exception
+        self.message = message
+
+
+def service_not_found(name: str) -> ApiError:
+    return ApiError(f"Service {name} is not configured.", status=404, exception=NOT_FOUND)
+
+
+def callback_not_found(service: str, callback_id: str) -> ApiError:
+    return ApiError(f"Callback {callback_id} is not found in service {service}.", status=404, exception=NOT_FOUND)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    exception: str
+    message: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response:
+    """REST framework's exception handler: every exception becomes the error shape, an unexpected one is also logged."""
+    answer = _of_verb(error) or _of_framework(error)
+    if answer is None:
+        logger.error("an API request failed unexpectedly", exc_info=error)
+        answer = _Answer(500, GENERAL, "Internal error. The request was not carried out.")
+    set_rollback()
+    return Response(_body(answer), status=answer.status, headers=answer.headers)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's `handler400`: what is refused before a view is reached, such as an unknown Host."""
+    if not _is_api(request):
+        return defaults.bad_request(request, exception)
+    return _plain(request, _Answer(400, GENERAL, _MESSAGES[400]))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's `handler500`: what fails outside of a view. Django has logged it."""
+    if not _is_api(request):
+        return defaults.server_error(request)
+    return _plain(request, _Answer(500, GENERAL, "Internal error. The request was not carried out."))
+
+
+def _of_verb(error: Exception) -> _Answer | None:
+    """What the verbs of `callbacks.actions` refuse."""
+    match error:
+        case ApiError():
+            return _Answer(error.status_code, error.exception, error.message)
+        case actions.MissingKeys():
+            missing = ", ".join(error.keys)
+            text = f"Invalid option: mandatory key {missing} is missing (option _mandatory_customer_lookup_keys)."
+            return _Answer(400, INVALID_OPTION, text)
+        case OptionError():
+            return _Answer(400, INVALID_OPTION, str(error))
+        case actions.Refused():
+            return _Answer(400, INVALID_STATE, str(error))
+        case actions.NotFound():
+            return _Answer(404, NOT_FOUND, "The callback is not found.")
+        case actions.Busy():
+            text = "The callback is being changed by others. Nothing was done; try again."
+            return _Answer(503, UNAVAILABLE, text, {"Retry-After": "1"})
+        case UnknownKind() | UnknownType():
+            return _misconfigured(error)
+    # `services.resolution` raises a bare LookupError for a configuration that is gone; its subclasses, such as
+    # KeyError, are faults of ours.
+    return _misconfigured(error) if type(error) is LookupError else None
+
+
+def _misconfigured(error: Exception) -> _Answer:
+    logger.error("a service cannot work: %s", error)
+    return _Answer(503, UNAVAILABLE, "The service is not configured correctly.")
+
+
+def _of_framework(error: Exception) -> _Answer | None:
+    """What Django and REST framework raise."""
+    match error:
+        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
+            return _Answer(401, ACCESS, str(error.detail), {"WWW-Authenticate": str(getattr(error, "auth_header", ""))})
+        case exceptions.PermissionDenied():
+            return _Answer(403, ACCESS, _MESSAGES[403])
+        case exceptions.APIException():
+            return _Answer(error.status_code, GENERAL, _MESSAGES.get(error.status_code, str(error.detail)))
+        case Http404():
+            return _Answer(404, GENERAL, _MESSAGES[404])
+        case RequestDataTooBig():
+            most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+            return _Answer(413, GENERAL, f"The body is larger than {most} bytes.", {"Connection": "close"})
+        case SuspiciousOperation() | UnreadablePostError():
+            return _Answer(400, GENERAL, _MESSAGES[400])
+        case OperationalError() | InterfaceError():
+            logger.error("the database could not serve an API request", exc_info=error)
+            return _Answer(503, UNAVAILABLE, "The database is not available.", {"Retry-After": "1"})
+    return None
+
+
+def _body(answer: _Answer) -> dict[str, str]:
+    return {"exception": answer.exception, "message": answer.message}
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith(f"/{settings.API_BASE_PATH}/")
+
+
+def _plain(request: HttpRequest, answer: _Answer) -> HttpResponse:
+    response = JsonResponse(_body(answer), status=answer.status)
+    headers.add(response, request.META.get("HTTP_ORIGIN"))
+    return response

@@ -1,0 +1,218 @@
+"""What the API says about itself as OpenAPI, with the seed documents' requests and answers as examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+
+from callbacks.api import bodies, headers, lookup
+from callbacks.flow.states import Reason, State
+
+JSON = "application/json"
+_AN_ID = "369-f5d50ce1-488e-4db1-a472-8c1560b621b6"
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "callbacks.api.access.ApiKeyAuthentication"
+    name = "ApiKey"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "x-api-key",
+            "description": "Made in the administration, with the scopes start, query and admin, "
+            "and limited to services if need be.",
+        }
+
+
+class StartRequest(serializers.Serializer[Any]):
+    _customer_number = serializers.CharField(
+        required=False,
+        help_text="The number to call; mandatory unless _mandatory_customer_lookup_keys says otherwise. Blanks and "
+        "- . / ( ) are left out.",
+    )
+    _desired_time = serializers.CharField(
+        required=False,
+        help_text="When to call, UTC, as yyyy-MM-dd'T'HH:mm:ss.SSS'Z'. Without it the call comes at once.",
+    )
+    _wait_for_agent = serializers.CharField(required=False, help_text="true: call when an agent is about to be free.")
+    _wait_for_user_confirm = serializers.CharField(required=False, help_text="true: ask the customer's device first.")
+    _call_direction = serializers.CharField(required=False, help_text="USERTERMINATED or USERORIGINATED.")
+    _media_type = serializers.CharField(required=False, help_text="voice")
+    _provide_code = serializers.CharField(required=False, help_text="true: answer with an access code.")
+    _device_notification_id = serializers.CharField(required=False, help_text="The device's address for push messages.")
+    _device_os = serializers.CharField(required=False, help_text="iOS, gcm or comet.")
+
+
+class Identified(serializers.Serializer[Any]):
+    _id = serializers.CharField(help_text="The callback's id.")
+
+
+class ConfirmationDialog(serializers.Serializer[Any]):
+    _dialog_id = serializers.CharField(help_text="Always 0.")
+    _action = serializers.CharField(help_text="Always ConfirmationDialog.")
+    _text = serializers.CharField(help_text="What to show to the customer.")
+    _ok_title = serializers.CharField(help_text="The title of the button.")
+    _id = serializers.CharField(help_text="The callback's id.")
+
+
+class Started(serializers.Serializer[Any]):
+    _dialog_id = serializers.CharField(required=False)
+    _action = serializers.CharField(required=False)
+    _text = serializers.CharField(required=False)
+    _ok_title = serializers.CharField(required=False)
+    _id = serializers.CharField(help_text="The callback's id.")
+
+
+class Record(serializers.Serializer[Any]):
+    _id = serializers.CharField()
+    _desired_time = serializers.CharField(help_text="The desired time; without one, the time of the request.")
+    _service_name = serializers.CharField()
+    _callback_state = serializers.CharField(help_text=", ".join(State))
+    _expiration_time = serializers.CharField(help_text="When the record is removed.")
+    _customer_number = serializers.CharField()
+    _url = serializers.CharField(help_text="The callback's address.")
+    _callback_reason = serializers.CharField(required=False, help_text=f"With COMPLETED: {', '.join(Reason)}")
+
+
+class Error(serializers.Serializer[Any]):
+    exception = serializers.CharField(help_text="The name of a Java class, kept because clients read it.")
+    message = serializers.CharField(help_text="What is wrong, for people.")
+
+
+def _error(description: str) -> OpenApiResponse:
+    return OpenApiResponse(Error, description=description)
+
+
+_REFUSED = {
+    (400, JSON): _error("The request cannot be read, or a value is not allowed; the message names it."),
+    (401, JSON): _error("No API key, or one that cannot be used."),
+    (403, JSON): _error("The key has not the scope, or is limited to other services."),
+}
+_NO_SERVICE = {(404, JSON): _error("There is no such service.")}
+_BUSY = {(503, JSON): _error("Nothing was done; try again.")}
+_NAME = OpenApiParameter("name", OpenApiTypes.STR, OpenApiParameter.PATH, description="The name of the service.")
+
+_SEED_1 = {
+    "_customer_number": "916504661232",
+    "usr_customer_name": "Bob Markel",
+    "usr_reason": "billing question",
+    "_device_notification_id": "b16416334828b1d26ef14f329628b55b5a8c631d8928a371a5584722dd7fb673",
+    "_device_os": "iOS",
+}
+_SEED_2 = {
+    "first_name": "John",
+    "last_name": "Doe",
+    "_provide_code": "false",
+    "_desired_time": "2014-07-30T15:00:00.000Z",
+    "_customer_number": "5115",
+    "location_lat": "37.8197",
+    "location_long": "-122.4786",
+    "_device_os": "comet",
+    "_call_direction": "USERTERMINATED",
+    "_wait_for_agent": "true",
+    "_wait_for_user_confirm": "true",
+    "_media_type": "voice",
+}
+_DIALOG = {
+    "_dialog_id": "0",
+    "_action": "ConfirmationDialog",
+    "_text": "You will receive the call shortly",
+    "_ok_title": "Ok",
+    "_id": _AN_ID,
+}
+_RECORD = {
+    "_id": _AN_ID,
+    "_desired_time": "2014-07-30T15:00:00.000Z",
+    "_service_name": "user-scheduled",
+    "_callback_state": "COMPLETED",
+    "_expiration_time": "2014-07-31T15:00:00.000Z",
+    "_customer_number": "5115",
+    "_url": f"http://localhost:8000/genesys/1/service/callback/user-scheduled/{_AN_ID}",
+    "_callback_reason": "AGENT_CONNECTED",
+}
+
+_PROPERTIES = [
+    OpenApiParameter("_id", str, description="The callback's id."),
+    OpenApiParameter("_customer_number", str, description="A + is written %2B in a query string."),
+    OpenApiParameter("_callback_state", str, description="A leading ! negates: !COMPLETED. So it does for every key."),
+    OpenApiParameter("operand", str, enum=["AND", "OR"], default="AND"),
+]
+_RECORDS = {
+    (200, JSON): OpenApiResponse(
+        Record(many=True),
+        description=f"Newest first, at most {lookup.MOST_RECORDS}; if there are more, the header "
+        f"{headers.LIMIT_REACHED} says so. Beside these keys, those of _customer_lookup_keys.",
+        examples=[OpenApiExample("A record", value=_RECORD, response_only=True)],
+    )
+}
+
+START = extend_schema(
+    operation_id="start_callback",
+    summary="Start a callback",
+    description="Every key without a leading underscore is the customer's user data and is carried to the agent. "
+    f"At most {bodies.MOST_KEYS} keys, of {bodies.LONGEST_KEY} characters and with values of "
+    f"{bodies.LONGEST_VALUE} characters at most.",
+    parameters=[_NAME],
+    request=dict.fromkeys(bodies.READERS, StartRequest),
+    responses={
+        (200, JSON): OpenApiResponse(
+            Started,
+            description="A dialog when the customer is called at once; otherwise only the id.",
+            examples=[
+                OpenApiExample("Called at once", value=_DIALOG, response_only=True),
+                OpenApiExample("At a desired time", value={"_id": _AN_ID}, response_only=True),
+            ],
+        ),
+        **_REFUSED,
+        **_NO_SERVICE,
+        (413, JSON): _error("The body is too large."),
+        (415, JSON): _error("The body is in none of the three encodings."),
+        **_BUSY,
+    },
+    examples=[
+        OpenApiExample("Now", value=_SEED_1, request_only=True),
+        OpenApiExample("At a desired time", value=_SEED_2, request_only=True),
+    ],
+    tags=["callbacks"],
+)
+FIND = extend_schema(
+    operation_id="find_callbacks",
+    summary="Look callbacks up, in all services",
+    description="By _id, _customer_number, _callback_state, and beside one of these by any key of the services' "
+    "_customer_lookup_keys.",
+    parameters=_PROPERTIES,
+    responses={**_RECORDS, **_REFUSED},
+    tags=["callbacks"],
+)
+FIND_OF_SERVICE = extend_schema(
+    operation_id="find_callbacks_of_service",
+    summary="Look callbacks up, in one service",
+    description="By any key of the service's _customer_lookup_keys too; without any key, all.",
+    parameters=[_NAME, *_PROPERTIES],
+    responses={**_RECORDS, **_REFUSED, **_NO_SERVICE},
+    tags=["callbacks"],
+)
+CANCEL = extend_schema(
+    operation_id="cancel_callback",
+    summary="Cancel a callback",
+    description="After it no phone rings any more for this callback.",
+    parameters=[
+        _NAME,
+        OpenApiParameter("callback_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="The callback's id."),
+    ],
+    responses={
+        (200, JSON): OpenApiResponse(ConfirmationDialog, description="It is COMPLETED with the reason CANCELLED."),
+        **_REFUSED,
+        (400, JSON): _error("It is PROCESSING or COMPLETED and cannot be cancelled."),
+        (404, JSON): _error("The service has no such callback."),
+        **_BUSY,
+    },
+    tags=["callbacks"],
+)
