@@ -60,7 +60,7 @@ class Settings:
 class Ari:
     """A pooled client. Raises `Unavailable` for everything that may pass; 4xx and other answers are the caller's."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, transport: httpx2.BaseTransport | None = None) -> None:
         self.settings = settings
         self._http = httpx2.Client(
             base_url=f"{settings.url}/ari",
@@ -68,6 +68,7 @@ class Ari:
             timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             limits=httpx2.Limits(keepalive_expiry=KEEPALIVE_SECONDS),
             trust_env=False,
+            transport=transport,
         )
 
     def close(self) -> None:

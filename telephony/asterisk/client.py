@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import PurePosixPath
 
+import httpx2
+
 from telephony.asterisk.ari import Ari, Settings, SwitchRow, part, unexpected
 from telephony.switch import LegRequest, LegSeen, Rejected, Sounds, Verdict
 
@@ -36,9 +38,9 @@ class AsteriskSwitch:
 
     verdicts = frozenset({Verdict.HUMAN, Verdict.MACHINE, Verdict.FAX, Verdict.UNSURE})
 
-    def __init__(self, row: SwitchRow) -> None:
+    def __init__(self, row: SwitchRow, transport: httpx2.BaseTransport | None = None) -> None:
         self.settings = Settings.of(row)
-        self.ari = Ari(self.settings)
+        self.ari = Ari(self.settings, transport)
 
     def create_leg(self, request: LegRequest) -> None:
         variables = {APP_VARIABLE: self.settings.app, PREFIX_VARIABLE: self.settings.sound_prefix}

@@ -145,17 +145,19 @@ class AsteriskListener:
 
     def _snapshot(self, socket: ClientConnection, *, connected_anew: bool) -> None:
         """List the legs; a periodic list first lets the ends arrive of those that just ended, which know the cause."""
-        for _ in range(SETTLE_TRIES):
+        for tries_left in reversed(range(SETTLE_TRIES)):
             expected = set(self._translator.legs)
             taken_at = datetime.now(UTC)
-            channels = self._ari.our_channels()
-            if connected_anew or expected <= {channel["id"] for channel in channels}:
+            listed = self._ari.our_channels()
+            channels = [channel for channel in listed if channel["id"] not in self._translator.ended]
+            gone = expected - {channel["id"] for channel in channels}
+            if connected_anew or not gone or not tries_left:
                 break
             until = time.monotonic() + SETTLE_SECONDS
-            while time.monotonic() < until:
+            while gone & self._translator.legs.keys() and time.monotonic() < until:
                 self._read_one(socket, SETTLE_SECONDS / 5)
         self._take(Snapshot(self._ari.legs_of(channels), taken_at))
-        for fact in self._translator.listed(channels, connected_anew=connected_anew):
+        for fact in self._translator.listed(channels, gone, connected_anew=connected_anew):
             self._take(fact)
 
     def _take(self, fact: Fact) -> None:

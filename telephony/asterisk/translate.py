@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from telephony.asterisk.ari import Json
@@ -94,6 +95,8 @@ class Translator:
     def __init__(self, app: str) -> None:
         self._app = app
         self.legs: dict[str, Known] = {}
+        # Asterisk lists a channel for a moment after its end was told; these are not to rise from the dead.
+        self.ended: deque[str] = deque(maxlen=1000)
 
     def read(self, event: Json) -> Iterator[Fact]:
         """Raises `Replaced`."""
@@ -109,23 +112,22 @@ class Translator:
             if channel and channel["id"].startswith(LEG_PREFIX):
                 yield from self._about_leg(kind, channel, event)
 
-    def listed(self, channels: Iterable[Json], *, connected_anew: bool) -> Iterator[Fact]:
+    def listed(self, channels: list[Json], gone: set[str], *, connected_anew: bool) -> Iterator[Fact]:
         """Take over what a list of our channels shows: after a loss, and for an earlier process, events were missed.
 
-        A verdict that came while nobody listened is told again (it may have been told before: the same fact twice).
+        `gone` are legs known when the list was asked for and not in it. A verdict that came while nobody listened is
+        told again (it may have been told before: the same fact twice).
         """
-        channels = list(channels)
-        gone = self.legs.keys() - {channel["id"] for channel in channels}
         for leg in gone:
-            del self.legs[leg]
+            self.legs.pop(leg, None)
+        if not connected_anew:
+            return  # what else it shows is told by events that are on their way
         for channel in channels:
             leg = channel["id"]
             known = self.legs.setdefault(leg, Known())
             known.rang |= channel["state"] in ("Ringing", "Up")
             known.dialled |= known.rang
             known.answered |= channel["state"] == "Up"
-            if not connected_anew:
-                continue
             known.detecting = False
             entered, *words = self._entered_with(channel)
             if entered == BACK_FROM_DETECTION:
@@ -209,6 +211,7 @@ class Translator:
 
     def _ended(self, leg: str, known: Known, event: Json) -> Fact:
         self.legs.pop(leg, None)
+        self.ended.append(leg)
         cause = end_cause(event["cause"], answered=known.answered, rang=known.rang, far_end_spoke=known.far_end_spoke)
         answer = event.get("tech_cause") if known.far_end_spoke else None
         detail = f"{event['cause_txt']} ({event['cause']}" + (f", SIP {answer})" if answer else ")")

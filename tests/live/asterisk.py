@@ -62,6 +62,7 @@ class Asterisk:
     sound_prefix: str = "callbacksite"
     http_port: int = field(default_factory=lambda: free_port(socket.SOCK_STREAM))
     sip_port: int = field(default_factory=lambda: free_port(socket.SOCK_DGRAM))
+    bench_port: int = field(default_factory=lambda: free_port(socket.SOCK_DGRAM))
     dead_port: int = field(default_factory=lambda: free_port(socket.SOCK_DGRAM))
     rtp_first: int = field(default_factory=lambda: free_ports(10000, 22000))
     name: str = field(default_factory=lambda: f"cb-{secrets.token_hex(4)}")
@@ -69,6 +70,7 @@ class Asterisk:
 
     # What an admin would enter into a RoutePoint's endpoint.
     trunk = "PJSIP/{number}@trunk"
+    bench_trunk = "PJSIP/{number}@trunk-bench"  # leads to `sipp.Answering`
     dead_trunk = "PJSIP/{number}@trunk-dead"
 
     @property
@@ -245,7 +247,8 @@ class Asterisk:
         }
 
     def _pjsip(self) -> str:
-        contacts = {"trunk": f"sip:127.0.0.1:{self.network_port}", "trunk-dead": f"sip:127.0.0.1:{self.dead_port}"}
+        trunks = {"trunk": self.network_port, "trunk-bench": self.bench_port, "trunk-dead": self.dead_port}
+        contacts = {name: f"sip:127.0.0.1:{port}" for name, port in trunks.items()}
         contacts |= {agent: f"sip:{agent}@127.0.0.1:{self.network_port}" for agent in AGENTS}
         text = f"[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{self.sip_port}\n"
         for name, contact in contacts.items():

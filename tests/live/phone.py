@@ -3,6 +3,8 @@
 Run as a process of its own (pjsua2 allows one endpoint a process): `phone.py SIP_PORT RTP_PORT`. Commands come as JSON
 lines on stdin, events leave as JSON lines on stdout, each with the moment at which it happened (`t`, Unix seconds).
 
+It takes about a dozen calls a second, beyond which PJSIP makes the next one wait for five (benches use SIPp).
+
     {"do": "expect", "number": "4711", "behaviour": {...}}     see `Behaviour`
     {"do": "hang_up", "number": "4711"}      {"do": "quit"}
 

@@ -16,19 +16,21 @@ from telephony.asterisk import listener as listener_module
 from telephony.switch import (
     Answered,
     Created,
+    Dialling,
     EndCause,
     Ended,
     LegRequest,
     LegState,
     Progress,
     Ringing,
-    Sounds,
+    Snapshot,
     Verdict,
 )
 from tests.live import audio
 from tests.live.asterisk import Asterisk
 from tests.live.hearing import Hearing
 from tests.live.phones import Phones
+from tests.live.sipp import Answering
 
 pytestmark = pytest.mark.live
 
@@ -161,21 +163,19 @@ def test_a_restarted_asterisk_shows_none_of_the_legs(
 
 
 def test_a_periodic_list_lets_the_ends_come_first(
-    switch: AsteriskSwitch, asterisk: Asterisk, phones: Phones, monkeypatch: pytest.MonkeyPatch
+    switch: AsteriskSwitch, asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener_module, "SNAPSHOT_SECONDS", 0.05)
-    with another(asterisk) as hearing:
-        ann = phones.customer(answer_after=0)
-        for call in range(1, 21):
-            leg = create(switch, asterisk, ann.number)
+    monkeypatch.setattr(listener_module, "SNAPSHOT_SECONDS", 0.003)
+    with another(asterisk) as hearing, Answering(asterisk.bench_port, tmp_path, ring_seconds=0):
+        for number in range(25):
+            leg = f"cb-brief-{number}"
+            switch.create_leg(LegRequest(leg, asterisk.bench_trunk.format(number=number)))
             switch.dial_leg(leg, timeout=10)
             hearing.wait(Answered, leg)
-            switch.play(leg, Sounds(1, ("SampleTreatments/all_agents_busy",)))
-            if call % 2:
-                ann.hang_up()
-            else:
-                switch.delete_leg(leg)
+            switch.delete_leg(leg)
             assert hearing.ended(leg).cause is EndCause.HANGUP
+            answered = Answered(leg), Ended(leg, EndCause.HANGUP, "Normal Clearing (16)")
+            assert hearing.of(leg) == [Created(leg), Dialling(leg), Ringing(leg), *answered]
         # No snapshot said that a leg was gone before its end told why.
         alive: set[str] = set()
         for event in hearing.events:

@@ -32,6 +32,7 @@ from tests.live import audio
 from tests.live.asterisk import SOUNDS, Asterisk
 from tests.live.hearing import Hearing
 from tests.live.phones import Phone, Phones
+from tests.live.sipp import Answering
 
 pytestmark = pytest.mark.live
 
@@ -230,6 +231,7 @@ def test_a_call_that_is_not_answered(
     leg = ring(switch, asterisk, ann, timeout=2)
     hearing.ended(leg)
     assert hearing.of(leg) == [*rung(leg)[:events], Ended(leg, cause, detail)]
+    ann.wait("ended")
     assert ann.calls == 1
 
 
@@ -327,3 +329,20 @@ def test_a_looped_sound_goes_on_by_itself(
     switch.delete_leg(leg)
     heard = ann.heard()
     assert 1.5 <= heard.seconds_of_tone(900) <= 3
+
+
+def test_the_way_from_a_dial_to_the_wire_takes_milliseconds(
+    switch: AsteriskSwitch, hearing: Hearing, asterisk: Asterisk, tmp_path: Path
+) -> None:
+    delays = []
+    with Answering(asterisk.bench_port, tmp_path) as sipp:
+        for number in range(49301000, 49301020):
+            leg = f"cb-bench-{number}"
+            begun = time.time()
+            switch.create_leg(LegRequest(leg, asterisk.bench_trunk.format(number=number)))
+            switch.dial_leg(leg, timeout=10)
+            hearing.wait(Answered, leg)
+            delays.append(sipp.invites()[str(number)] - begun)
+            switch.delete_leg(leg)
+    assert len(sipp.invites()) == 20
+    assert sorted(delays)[10] < 0.1
