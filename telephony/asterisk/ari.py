@@ -103,7 +103,12 @@ class Ari:
         return answer.json()
 
     def our_channels(self) -> list[Json]:
-        return [channel for channel in self.read("/channels") or [] if channel["id"].startswith(LEG_PREFIX)]
+        """The legs of this installation: another may have its own on the same Asterisk, under another application."""
+        return [
+            channel
+            for channel in self.read("/channels") or []
+            if channel["id"].startswith(LEG_PREFIX) and channel["accountcode"] == self.settings.app
+        ]
 
     def legs_of(self, channels: list[Json]) -> tuple[LegSeen, ...]:
         """The legs as the contract tells them, with the bridge that each is in."""

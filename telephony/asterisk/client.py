@@ -23,6 +23,8 @@ STOP_EVENT = "CallbacksiteStop"
 APP_VARIABLE = "CB_APP"
 PREFIX_VARIABLE = "CB_PREFIX"
 BEEP_NUMBER_VARIABLE = "CB_BEEP"
+# The one word on a channel that its list shows wherever the channel is: by it each installation knows its own legs.
+ACCOUNT_FUNCTION = "CHANNEL(accountcode)"
 # Read by the listener when the dialplan comes back after the beep.
 BEEP_MEDIA_VARIABLE = "CB_BEEP_MEDIA"
 BEEP_EXTENSION = "beep"
@@ -43,7 +45,11 @@ class AsteriskSwitch:
         self.ari = Ari(self.settings, transport)
 
     def create_leg(self, request: LegRequest) -> None:
-        variables = {APP_VARIABLE: self.settings.app, PREFIX_VARIABLE: self.settings.sound_prefix}
+        variables = {
+            APP_VARIABLE: self.settings.app,
+            PREFIX_VARIABLE: self.settings.sound_prefix,
+            ACCOUNT_FUNCTION: self.settings.app,
+        }
         # ARI has no caller id for a leg that is created and dialled in two steps. What the far end is shown is the
         # identity of whoever the leg is connected to, which can be written ("i": nobody is to be informed of it yet).
         if request.caller_number:

@@ -9,6 +9,7 @@ It takes about a dozen calls a second, beyond which PJSIP makes the next one wai
     {"do": "hang_up", "number": "4711"}      {"do": "quit"}
 
     {"t": 1.5, "event": "ready"}
+    {"t": 1.5, "event": "expecting", "number": "4711"}
     {"t": 1.5, "event": "invite" | "answered" | "ended", "number": "4711", "call": 3, "from": "...", "detail": "..."}
 """
 
@@ -163,6 +164,7 @@ class Phone(pj.Account):  # type: ignore[misc]
         """Carry out one line from stdin; True when it was the last."""
         if message["do"] == "expect":
             self.behaviours[message["number"]] = Behaviour(**message["behaviour"])
+            say("expecting", number=message["number"])
         elif message["do"] == "hang_up":
             for call in self.calls.values():
                 if call.number == message["number"] and call.isActive():

@@ -32,7 +32,7 @@ class Phone:
 
     @property
     def events(self) -> list[Event]:
-        """`invite`, `answered`, `ended` in the order in which they happened; `t` is Unix time."""
+        """`expecting`, `invite`, `answered`, `ended` in the order in which they happened; `t` is Unix time."""
         return [event for event in self.network.events if event.get("number") == self.number]
 
     @property
@@ -44,7 +44,9 @@ class Phone:
         """Change what it does with the next call; see `phone.Behaviour`."""
         record = self.network.folder / f"{self.number}-{{call}}.wav"
         play = behaviour.get("play")
+        told = sum(event["event"] == "expecting" for event in self.events)
         self.network.tell("expect", self.number, {"record": str(record), **behaviour, "play": str(play or "")})
+        self.wait("expecting", count=told + 1)
 
     def hang_up(self) -> None:
         self.network.tell("hang_up", self.number)

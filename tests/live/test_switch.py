@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -152,7 +153,7 @@ def test_a_customer_is_recognised_hears_the_announcement_and_talks_to_an_agent(
     assert at < 5
     assert heard.seconds_of_tone(450) >= 2, "the customer heard the agent"
     assert kate.heard().seconds_of_tone(700) >= 2, "the agent heard the customer"
-    assert ann.events[0]["from"].startswith('"Acme" <sip:4930555@')
+    assert ann.wait("invite")["from"].startswith('"Acme" <sip:4930555@')
 
 
 def test_a_machine_gets_its_message_after_the_beep(
@@ -254,6 +255,17 @@ def test_a_trunk_that_nobody_configured_is_rejected(
         switch.create_leg(LegRequest("cb-nowhere", "PJSIP/4711@nowhere"))
     assert asterisk.channels() == []
     assert hearing.of("cb-nowhere") == []
+
+
+def test_two_installations_do_not_see_each_others_legs(
+    switch: AsteriskSwitch, hearing: Hearing, asterisk: Asterisk, phones: Phones
+) -> None:
+    neighbour = AsteriskSwitch(SimpleNamespace(**{**vars(asterisk.row), "ari_app": "neighbour"}))
+    leg = ring(switch, asterisk, phones.customer())
+    hearing.wait(Answered, leg)
+    assert [seen.id for seen in switch.list_legs()] == [leg]
+    assert neighbour.list_legs() == ()
+    neighbour.close()
 
 
 def test_a_leg_that_we_delete(switch: AsteriskSwitch, hearing: Hearing, asterisk: Asterisk, phones: Phones) -> None:
