@@ -66,14 +66,10 @@ TEMPLATES = [
 # No statement waits longer than its caller can: a request that meets a lock answers 503 instead of hanging
 # (docs/architecture.md, invariant 6). Migrations and maintenance commands run without these limits.
 _TIMEOUTS = "-c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000 -c statement_timeout=10000"
-DATABASES = {
-    "default": {
-        **env.db_url("DATABASE_URL", default="postgres:///callbacksite"),
-        "CONN_MAX_AGE": 600,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"options": "" if env.bool("DATABASE_MAINTENANCE", default=False) else _TIMEOUTS},
-    }
-}
+_DATABASE = env.db_url("DATABASE_URL", default="postgres:///callbacksite")
+if not env.bool("DATABASE_MAINTENANCE", default=False):
+    _DATABASE["OPTIONS"] = {**_DATABASE.get("OPTIONS", {}), "options": _TIMEOUTS}
+DATABASES = {"default": {**_DATABASE, "CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
