@@ -1,0 +1,214 @@
+"""Who may do what: the permission table, limited keys, anonymous clients, pages of other origins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+from pytest_django import Settings
+
+from callbacks.api import access, urls
+from callbacks.api.views import ApiView, UnknownPath
+from callbacks.models import Callback
+from services.models import ADMIN, QUERY, START, ApiKey, ConfiguredService
+from tests.api.conftest import client_with, make_service
+from tests.api.test_seeds import IMMEDIATE
+
+NUMBER = {"_customer_number": "5115"}
+ACCESS = "java.rmi.AccessException"
+
+
+@pytest.fixture
+def known(client: Client, service: ConfiguredService) -> str:
+    """A callback that somebody else started."""
+    return str(client.post(IMMEDIATE, NUMBER).json()["_id"])
+
+
+def send(client: Client, action: str, known: str) -> Any:
+    match action:
+        case "start":
+            return client.post(IMMEDIATE, NUMBER)
+        case "find":
+            return client.get("/genesys/1/service/callback", {"_id": known})
+        case "find_of_service":
+            return client.get(IMMEDIATE)
+        case "cancel":
+            return client.delete(f"{IMMEDIATE}/{known}")
+    raise AssertionError(f"no request is known for {action}: add one, and what each scope may")
+
+
+# Which scope each action needs; the code's tables must say the same.
+TABLE = {"start": START, "find": QUERY, "find_of_service": QUERY, "cancel": START}
+
+
+def views(patterns: list[Any]) -> Iterator[Any]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from views(pattern.url_patterns)
+        else:
+            assert isinstance(pattern, URLPattern)
+            yield pattern.callback
+
+
+def test_every_action_of_the_api_is_in_a_permission_table() -> None:
+    found: dict[str, str] = {}
+    for view in views(urls.urlpatterns):
+        assert issubclass(view.cls, ApiView)
+        if view.cls is UnknownPath:
+            continue
+        assert view.cls.permission_classes == [access.ScopeOfAction]
+        for action in view.actions.values():
+            assert action in view.cls.scopes, f"{view.cls.__name__}.{action} has no scope"
+            found[action] = view.cls.scopes[action]
+    assert found == TABLE
+
+
+def test_nothing_of_the_api_is_served_elsewhere() -> None:
+    everywhere = [view for view in views(get_resolver().url_patterns) if issubclass(getattr(view, "cls", int), ApiView)]
+    assert len(everywhere) == len(urls.urlpatterns)
+
+
+@pytest.mark.parametrize("action", TABLE)
+@pytest.mark.parametrize("scope", [START, QUERY, ADMIN])
+def test_a_key_may_what_its_scope_says(known: str, action: str, scope: str) -> None:
+    response = send(client_with(scope), action, known)
+
+    if TABLE[action] == scope:
+        assert response.status_code == 200
+    else:
+        assert response.status_code == 403
+        assert response.json() == {"exception": ACCESS, "message": "Requires permission"}
+        assert Callback.objects.get().state == "QUEUED"
+
+
+@pytest.mark.parametrize("action", TABLE)
+def test_closed_by_default(stranger: Client, known: str, action: str) -> None:
+    response = send(stranger, action, known)
+
+    assert response.status_code == 401
+    assert response.json() == {
+        "exception": ACCESS,
+        "message": "An API key in the header x-api-key is required.",
+    }
+    assert Callback.objects.get().state == "QUEUED"
+
+
+@pytest.mark.parametrize("action", TABLE)
+def test_anonymous_clients_where_the_operator_lets_them(
+    stranger: Client, settings: Settings, known: str, action: str
+) -> None:
+    settings.API_ALLOW_ANONYMOUS = True
+
+    assert send(stranger, action, known).status_code == 200
+
+
+def test_the_administration_is_never_open(settings: Settings) -> None:
+    settings.API_ALLOW_ANONYMOUS = True
+
+    assert ADMIN not in access.OPEN_TO_ANONYMOUS
+
+
+@pytest.mark.parametrize("action", TABLE)
+@pytest.mark.parametrize("anonymous", [False, True])
+@pytest.mark.parametrize("fault", ["wrong", "revoked", "expired"])
+def test_a_key_that_cannot_be_used(settings: Settings, known: str, action: str, anonymous: bool, fault: str) -> None:
+    settings.API_ALLOW_ANONYMOUS = anonymous
+    client = client_with(START, QUERY)
+    match fault:
+        case "wrong":
+            text = client.defaults["HTTP_X_API_KEY"]
+            client.defaults["HTTP_X_API_KEY"] = f"{text[:-1]}{'b' if text.endswith('a') else 'a'}"
+        case "revoked":
+            ApiKey.objects.update(revoked=True)
+        case "expired":
+            ApiKey.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+    response = send(client, action, known)
+
+    assert response.status_code == 401
+    assert response.json() == {"exception": ACCESS, "message": "The API key in x-api-key cannot be used."}
+    assert Callback.objects.get().state == "QUEUED"
+
+
+def test_a_key_limited_to_another_service(known: str) -> None:
+    other = make_service("sales")
+    limited = client_with(START, QUERY, services=(other,))
+
+    assert send(limited, "start", known).status_code == 403
+    assert send(limited, "find", known).json() == []
+    assert send(limited, "find_of_service", known).status_code == 404
+    assert send(limited, "cancel", known).status_code == 404
+    assert Callback.objects.get().state == "QUEUED"
+    assert limited.post("/genesys/1/service/callback/sales", NUMBER).status_code == 200
+
+
+def test_a_key_limited_to_this_service(known: str, service: ConfiguredService) -> None:
+    limited = client_with(START, QUERY, services=(service, make_service("sales")))
+
+    for action in TABLE:
+        assert send(limited, action, known).status_code == 200
+
+
+def test_a_change_of_a_key_takes_effect_at_once(service: ConfiguredService) -> None:
+    client = client_with(START)
+    assert client.post(IMMEDIATE, NUMBER).status_code == 200
+    ApiKey.objects.get().services.set([make_service("sales")])
+    assert client.post(IMMEDIATE, NUMBER).status_code == 403
+    ApiKey.objects.update(revoked=True)
+    assert client.post(IMMEDIATE, NUMBER).status_code == 401
+
+
+def test_a_session_lets_nobody_in(admin_client: Client, known: str) -> None:
+    for action in TABLE:
+        assert send(admin_client, action, known).status_code == 401
+
+
+SHOP = "https://shop.example"
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "https://shop.example.evil.example", "null", "*", ""])
+@pytest.mark.parametrize("anonymous", [False, True])
+def test_the_page_of_a_stranger_reads_nothing(
+    client: Client, service: ConfiguredService, settings: Settings, origin: str, anonymous: bool
+) -> None:
+    settings.CORS_ALLOWED_ORIGINS = [SHOP]
+    settings.API_ALLOW_ANONYMOUS = anonymous
+
+    for response in (
+        client.post(IMMEDIATE, NUMBER, headers={"Origin": origin}),
+        client.options(IMMEDIATE, headers={"Origin": origin, "Access-Control-Request-Method": "POST"}),
+        client.get("/genesys/nothing", headers={"Origin": origin}),
+    ):
+        assert not [name for name in response.headers if name.startswith("Access-Control-")]
+        assert "Origin" in response["Vary"]
+
+
+def test_the_page_of_a_listed_origin_reads_answers_and_errors(
+    client: Client, stranger: Client, service: ConfiguredService, settings: Settings
+) -> None:
+    settings.CORS_ALLOWED_ORIGINS = [SHOP]
+
+    for response in (
+        client.post(IMMEDIATE, NUMBER, headers={"Origin": SHOP}),
+        stranger.post(IMMEDIATE, NUMBER, headers={"Origin": SHOP}),
+    ):
+        assert response["Access-Control-Allow-Origin"] == SHOP
+        assert response["Access-Control-Allow-Credentials"] == "true"
+        assert response["Access-Control-Expose-Headers"] == ""
+
+
+def test_a_browser_may_ask_before_it_has_shown_a_key(
+    stranger: Client, service: ConfiguredService, settings: Settings
+) -> None:
+    settings.CORS_ALLOWED_ORIGINS = [SHOP]
+
+    response = stranger.options(IMMEDIATE, headers={"Origin": SHOP, "Access-Control-Request-Method": "POST"})
+
+    assert (response.status_code, response.content) == (204, b"")
+    assert response["Access-Control-Allow-Methods"] == "GET, POST, HEAD, OPTIONS"
+    assert "x-api-key" in response["Access-Control-Allow-Headers"]
