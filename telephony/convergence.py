@@ -83,8 +83,8 @@ def next_act(wish: WantedCall, legs: Sequence[Leg], bridge: str) -> Act | None:
     if wish.joined and customer and agent and customer.up and agent.up:
         return _towards_the_bridge(customer, agent, bridge)
     for party, wanted in _parties(wish):
-        leg = _leg(legs, party, wanted)
-        if leg and leg.up and (act := _towards_the_sounds(leg, wanted.hears)):
+        heard_by = _leg(legs, party, wanted)
+        if heard_by and heard_by.up and (act := _towards_the_sounds(heard_by, wanted.hears)):
             return act
     return None
 

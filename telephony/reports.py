@@ -181,8 +181,8 @@ class _Report:
         if isinstance(event, SoundsFinished) and event.number == leg.sounds and not leg.sounds_over:
             self._set(leg, sounds_over=True, sounds_taken=True)
             self.told.append(LegSoundsFinished(Party(leg.party), leg.attempt, event.number, event.failed))
-            # A looped list that ended is played again.
-            self.needs_act = True
+            # A looped list that ended is played again; one that cannot be played would only fail again.
+            self.needs_act = self.needs_act or not event.failed
 
     def _entered(self, leg: Leg, event: LegEvent) -> None:
         if not isinstance(event, EnteredBridge) or leg.bridge == event.bridge:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from callbacks.flow.options import FlowOptions, Treatment
+from callbacks.flow.options import DEFAULT_WAITING, FlowOptions, Treatment
 from callbacks.flow.session import Session, Stage
 from callbacks.flow.states import State
 from telephony.queueplace import QueuePlace
@@ -103,6 +103,8 @@ def _hears(session: Session, options: FlowOptions) -> Sounds | None:
         Stage.CONNECTING: options.treatment_waiting_for_agent,
         Stage.APOLOGY: options.treatment_find_agent_fail,
     }.get(session.stage)
+    if session.fallback and session.stage in {Stage.WAITING, Stage.CONNECTING}:
+        treatment = Treatment(DEFAULT_WAITING)
     if treatment is None or not treatment.file:
         return None
     return Sounds(

@@ -38,7 +38,8 @@ class Session:
 
     `visit` counts entries into stages, so that a timer or a reservation made for an earlier visit is known as stale.
     `attempt` numbers the customer's legs and never falls; `attempts_used` counts those that the customer may have
-    noticed. `sounds` numbers the lists that the customer's leg hears.
+    noticed. `sounds` numbers the lists that the customer's leg hears; `fallback`: the waiting treatment could not be
+    played, the sample is heard instead.
     """
 
     number: str
@@ -50,6 +51,7 @@ class Session:
     attempt: int = 0
     attempts_used: int = 0
     sounds: int = 0
+    fallback: bool = False
     waiting_since: datetime | None = None
     agent: str = ""
     reservation: str = ""

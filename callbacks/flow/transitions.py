@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from callbacks.flow.decision import AgentOnCall, DialResult, ExtendReservation, ReleaseAgent
+from callbacks.flow.options import DEFAULT_WAITING
 from callbacks.flow.scenarios import scenario
 from callbacks.flow.session import Stage
 from callbacks.flow.states import Reason
@@ -123,6 +125,14 @@ def wait(turn: Turn) -> None:
     turn.go(Stage.WAITING, sounds=sounds, waiting_since=since, agent="", reservation="")
     heard = turn.options.treatment_waiting_for_agent.file or "nothing"
     turn.note("waiting", f"Looking for an agent of {turn.options.target}; the customer hears {heard}.")
+
+
+def fall_back(turn: Turn) -> None:
+    """The waiting treatment cannot be played: the customer hears the sample instead of silence."""
+    session = turn.session
+    turn.session = replace(session, visit=session.visit + 1, sounds=session.sounds + 1, fallback=True)
+    missing = turn.options.treatment_waiting_for_agent.file
+    turn.note("treatment-failed", f"{missing} could not be played; the customer hears {DEFAULT_WAITING}.")
 
 
 def connect(turn: Turn, agent: str, reservation: str) -> None:

@@ -141,6 +141,15 @@ def test_music_plays_on_between_two_agents() -> None:
     assert story.released() == [ReleaseAgent("r1", not_ready_reason="no answer")]
 
 
+def test_a_waiting_treatment_that_cannot_be_played_gives_way_to_the_sample_once() -> None:
+    story = waiting()
+    story.tell(LegSoundsFinished(Party.CUSTOMER, 1, story.session.sounds, failed=True))
+    assert story.hears == "SampleTreatments/next_customer_rep.wav"
+    heard = story.session.sounds
+    story.tell(LegSoundsFinished(Party.CUSTOMER, 1, heard, failed=True))
+    assert (story.session.stage, story.session.sounds) == (Stage.WAITING, heard)
+
+
 def test_a_reservation_for_an_earlier_visit_is_given_back() -> None:
     story = connecting()
     story.tell(AgentReserved("omar", "r2", story.session.visit - 1))

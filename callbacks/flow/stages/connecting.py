@@ -5,7 +5,7 @@ from __future__ import annotations
 from callbacks.flow import transitions
 from callbacks.flow.decision import DialResult
 from callbacks.flow.events import Event, TimerFired
-from callbacks.flow.stages.waiting import customer_left
+from callbacks.flow.stages.waiting import customer_left, treatment_is_missing
 from callbacks.flow.turn import Turn
 from telephony.events import (
     DialRefused,
@@ -13,6 +13,7 @@ from telephony.events import (
     LegDialling,
     LegEnded,
     LegsJoined,
+    LegSoundsFinished,
     Party,
     ReservationExpired,
     TrunkUnavailable,
@@ -52,6 +53,8 @@ def on_connecting(turn: Turn, event: Event) -> bool:
             )
         case ReservationExpired(reservation=reservation) if reservation == turn.session.reservation:
             transitions.agent_failed(turn, "the reservation ran out.", result=DialResult.CREATE_CALL_ERROR)
+        case LegSoundsFinished(failed=True) if treatment_is_missing(turn, event):
+            transitions.fall_back(turn)
         case LegEnded(party=Party.CUSTOMER):
             customer_left(turn)
         case _:

@@ -32,6 +32,8 @@ def on_waiting(turn: Turn, event: Event) -> bool:
     match event:
         case AgentReserved(agent=agent, reservation=reservation, visit=visit) if visit == turn.session.visit:
             transitions.connect(turn, agent, reservation)
+        case LegSoundsFinished(failed=True) if treatment_is_missing(turn, event):
+            transitions.fall_back(turn)
         case TimerFired(name=name) if name in OUT_OF_TIME:
             transitions.apologise(turn, Reason.FAIL_TARGET_NOT_FOUND, OUT_OF_TIME[name])
         case LegEnded(party=Party.CUSTOMER):
@@ -55,6 +57,12 @@ def on_apology(turn: Turn, event: Event) -> bool:
     turn.attempt(Party.CUSTOMER, ended_at=turn.now)
     transitions.end(turn, reason, why)
     return True
+
+
+def treatment_is_missing(turn: Turn, event: LegSoundsFinished) -> bool:
+    """Whether the treatment that the customer should now be hearing failed, and the sample has not been tried."""
+    session = turn.session
+    return event.party is Party.CUSTOMER and event.number == session.sounds and not session.fallback
 
 
 def customer_left(turn: Turn) -> None:
