@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from telephony.asterisk.ari import Json
-from telephony.asterisk.causes import end_cause
+from telephony.asterisk.causes import TRUNK_CAUSES, end_cause
 from telephony.asterisk.client import (
     BACK_FROM_BEEP,
     BACK_FROM_DETECTION,
@@ -20,6 +20,7 @@ from telephony.switch import (
     Answered,
     Created,
     Dialling,
+    EndCause,
     Ended,
     EnteredBridge,
     LeftBridge,
@@ -86,6 +87,8 @@ class Known:
     detecting: bool = False
     hanging_up: bool = False
     far_end_spoke: bool = False
+    # A 183 may have come while nobody listened, and a list does not show it: whether it rang, nobody can say.
+    missed: bool = False
     stopped: set[int] = field(default_factory=set)
 
 
@@ -126,6 +129,7 @@ class Translator:
             leg = channel["id"]
             known = self.legs.setdefault(leg, Known())
             known.rang |= channel["state"] in ("Ringing", "Up")
+            known.missed = not known.rang
             known.dialled |= known.rang
             known.answered |= channel["state"] == "Up"
             known.detecting = False
@@ -171,6 +175,8 @@ class Translator:
 
     def _dial(self, leg: str, known: Known, status: str) -> Iterator[Fact]:
         yield from self._dialled(leg, known)
+        if not status:
+            known.missed = False  # dialled just now: all that follows will be heard
         # PROGRESS is 183: a network's own announcement or ring tone, and a phone that may be ringing.
         if status in ("RINGING", "PROGRESS"):
             yield from self._rang(leg, known)
@@ -213,6 +219,8 @@ class Translator:
         self.legs.pop(leg, None)
         self.ended.append(leg)
         cause = end_cause(event["cause"], answered=known.answered, rang=known.rang, far_end_spoke=known.far_end_spoke)
+        if known.missed and cause is EndCause.UNREACHABLE and event["cause"] not in TRUNK_CAUSES:
+            cause = EndCause.UNKNOWN
         answer = event.get("tech_cause") if known.far_end_spoke else None
         detail = f"{event['cause_txt']} ({event['cause']}" + (f", SIP {answer})" if answer else ")")
         return Ended(leg, cause, detail)

@@ -254,6 +254,7 @@ class Asterisk:
         for name, contact in contacts.items():
             text += (
                 f"[{name}]\ntype=endpoint\naors={name}\ncontext=default\ndisallow=all\nallow=ulaw\ndirect_media=no\n"
+                "media_address=127.0.0.1\nbind_rtp_to_media_address=yes\n"
                 f"[{name}]\ntype=aor\ncontact={contact}\n"
             )
         return text

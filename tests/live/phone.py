@@ -3,7 +3,7 @@
 Run as a process of its own (pjsua2 allows one endpoint a process): `phone.py SIP_PORT RTP_PORT`. Commands come as JSON
 lines on stdin, events leave as JSON lines on stdout, each with the moment at which it happened (`t`, Unix seconds).
 
-It takes about a dozen calls a second, beyond which PJSIP makes the next one wait for five (benches use SIPp).
+It holds some 25 calls at once, where one that ended counts for another second: benches use SIPp.
 
     {"do": "expect", "number": "4711", "behaviour": {...}}     see `Behaviour`
     {"do": "hang_up", "number": "4711"}      {"do": "quit"}
@@ -67,7 +67,6 @@ class Call(pj.Call):  # type: ignore[misc]
         self.player: pj.AudioMediaPlayer | None = None
         self.recorder: pj.AudioMediaRecorder | None = None
         self.serial = phone.next_serial()
-        self.end: dict[str, object] = {}
 
     def say(self, event: str, **more: object) -> None:
         say(event, number=self.number, call=self.serial, **more)
@@ -80,6 +79,16 @@ class Call(pj.Call):  # type: ignore[misc]
     def finish(self) -> None:
         self.hangup(pj.CallOpParam())
 
+    def do(self, what: str) -> None:
+        if not self.isActive():
+            return
+        if what == "answer":
+            self.reply(200)
+        elif what == "refuse":
+            self.reply(self.behaviour.code)
+        else:
+            self.finish()
+
     def onCallState(self, prm: pj.OnCallStateParam) -> None:
         info = self.getInfo()
         if info.state == pj.PJSIP_INV_STATE_CONFIRMED:
@@ -87,8 +96,15 @@ class Call(pj.Call):  # type: ignore[misc]
             if self.behaviour.hang_up_after is not None:
                 self.phone.later(self.behaviour.hang_up_after, self.serial, "finish")
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
-            self.end = {"t": time.time(), "detail": f"{info.lastStatusCode} {info.lastReason}"}
+            detail = f"{info.lastStatusCode} {info.lastReason}"
+            self.phone.ends[self.serial] = {
+                "t": time.time(),
+                "number": self.number,
+                "call": self.serial,
+                "detail": detail,
+            }
             self.phone.later(0, self.serial, "release")
+            self.phone.later(CLOSE_SECONDS, self.serial, "tell the end")
 
     def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:
         if self.player or self.recorder:
@@ -111,6 +127,7 @@ class Phone(pj.Account):  # type: ignore[misc]
         super().__init__()
         self.behaviours: dict[str, Behaviour] = {}
         self.calls: dict[int, Call] = {}
+        self.ends: dict[int, dict[str, object]] = {}
         self.due: list[Due] = []
         self.serial = 0
 
@@ -143,22 +160,13 @@ class Phone(pj.Account):  # type: ignore[misc]
         ready = sorted(due for due in self.due if due.at <= now)
         self.due = [due for due in self.due if due.at > now]
         for due in ready:
-            call = self.calls.get(due.number)
-            if call is None:
-                continue
             if due.what == "release":
-                call.player = call.recorder = None
-                self.later(CLOSE_SECONDS, call.serial, "forget")
-            elif due.what == "forget":
+                # At once and for good: PJSIP gives the number of an ended call to the next one.
                 del self.calls[due.number]
-                call.say("ended", **call.end)
-            elif call.isActive():
-                if due.what == "answer":
-                    call.reply(200)
-                elif due.what == "refuse":
-                    call.reply(call.behaviour.code)
-                else:
-                    call.finish()
+            elif due.what == "tell the end":
+                say("ended", **self.ends.pop(due.number))
+            elif due.number in self.calls:
+                self.calls[due.number].do(due.what)
 
     def command(self, message: dict[str, Any]) -> bool:
         """Carry out one line from stdin; True when it was the last."""
@@ -183,7 +191,7 @@ def start(sip_port: int, rtp_port: int) -> tuple[pj.Endpoint, Phone]:
     config = pj.EpConfig()
     config.uaConfig.threadCnt = 0
     config.uaConfig.mainThreadOnly = True
-    config.uaConfig.maxCalls = 30
+    config.uaConfig.maxCalls = 25
     config.logConfig.level = 1
     config.logConfig.consoleLevel = 1
     config.logConfig.filename = f"/dev/fd/{sys.stderr.fileno()}"

@@ -224,6 +224,23 @@ def test_a_list_after_a_loss_brings_back_what_was_missed() -> None:
     assert told(late, translator=translator) == []
 
 
+@pytest.mark.parametrize(
+    ("since", "cause", "word"),
+    [
+        ([], 19, EndCause.UNKNOWN),  # it may have been announced (183) while nobody listened
+        ([], 34, EndCause.UNREACHABLE),
+        ([dial()], 19, EndCause.UNREACHABLE),  # dialled since then, and nothing came
+        ([dial("PROGRESS")], 19, EndCause.NO_ANSWER),
+    ],
+)
+def test_whether_a_leg_rang_while_nobody_listened_is_not_guessed(
+    since: list[dict[str, Any]], cause: int, word: EndCause
+) -> None:
+    translator = Translator("callbacksite")
+    assert list(translator.listed([channel("Down")], set(), connected_anew=True)) == []
+    assert told(*since, destroyed(cause, "ended"), translator=translator)[-1] == Ended(LEG, word, f"ended ({cause})")
+
+
 def test_a_periodic_list_takes_nothing_from_the_events_that_are_on_their_way() -> None:
     translator = Translator("callbacksite")
     assert list(translator.listed([channel("Up", "callbacksite,detect")], set(), connected_anew=False)) == []

@@ -1,0 +1,39 @@
+"""Fill an empty database with a contact centre on the Asterisk that its argument describes, and print an API key.
+
+A program of its own, because pytest's Django is bound to another database. The argument is JSON: `switch` (the fields
+of a `Switch` row), `route_points` (endpoint by name), `agents` (phone by name), `options` (of the service).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import django
+from django.core.management import call_command
+
+
+def main() -> None:
+    django.setup()
+    call_command("migrate", interactive=False, verbosity=0)
+
+    from services.models import START, ApiKey, ConfiguredService
+    from telephony.models import Agent, AgentGroup, RoutePoint, Switch, VirtualQueue
+
+    contents = json.loads(sys.argv[1])
+    switch = Switch.objects.create(name="SIP_Switch", kind=Switch.Kind.ASTERISK, **contents["switch"])
+    for name, endpoint in contents["route_points"].items():
+        RoutePoint.objects.create(name=name, switch=switch, endpoint=endpoint)
+    VirtualQueue.objects.create(name="Billing_VQ")
+    billing = AgentGroup.objects.create(name="Billing")
+    for name, phone in contents["agents"].items():
+        billing.agents.add(Agent.objects.create(name=name, switch=switch, sip_address=phone))
+    ConfiguredService.objects.create(
+        name="live", type="callback", configuration="User Terminated Immediate", options=contents["options"]
+    )
+    _, text = ApiKey.objects.create_key(name="live", scopes=[START])
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    main()
