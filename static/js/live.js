@@ -1,0 +1,82 @@
+// Says whether the page is live, lets clocks run between two refreshes, and keeps folds open over a refresh.
+(() => {
+  "use strict";
+
+  // ---- is what stands here still true?
+  let lastAnswer = Date.now();
+  let failed = false;
+
+  const livePart = () => document.querySelector("[data-refresh]");
+
+  const showLive = () => {
+    const marker = document.getElementById("live");
+    if (!marker) return;
+    const part = livePart();
+    if (!part) {
+      marker.remove();
+      return;
+    }
+    // Two refreshes may be late (a slow answer, a tab in the background) before the reader is told.
+    const late = Date.now() - lastAnswer > (Number(part.dataset.refresh) * 2 + 6) * 1000;
+    const live = !failed && !late;
+    const since = new Date(lastAnswer).toLocaleTimeString([], { hour12: false });
+    const text = live ? "Live" : `Not live: last refreshed at ${since}. Trying again.`;
+    if (marker.textContent !== text) marker.textContent = text;
+    marker.classList.toggle("is-live", live);
+    marker.classList.toggle("is-not-live", !live);
+  };
+
+  // A request that was given up for a newer one is neither an answer nor a failure.
+  const onAnswer = (event) => {
+    if (!event.detail.successful) return;
+    failed = false;
+    lastAnswer = Date.now();
+    showLive();
+  };
+  const onFailure = () => {
+    failed = true;
+    showLive();
+  };
+
+  // ---- clocks: "for 3:07", counted by the server's clock
+  const offset = Number(document.body.dataset.now) * 1000 - Date.now();
+  const pad = (number) => String(number).padStart(2, "0");
+
+  const runClocks = () => {
+    const now = Date.now() + offset;
+    for (const clock of document.querySelectorAll("[data-since], [data-until]")) {
+      const span = clock.dataset.since ? now - clock.dataset.since * 1000 : clock.dataset.until * 1000 - now;
+      const seconds = Math.max(0, Math.floor(span / 1000));
+      const hours = Math.floor(seconds / 3600);
+      const minutes = Math.floor(seconds / 60) % 60;
+      clock.textContent = (hours ? `${hours}:${pad(minutes)}` : minutes) + `:${pad(seconds % 60)}`;
+    }
+  };
+
+  // ---- folds
+  const open = new Set();
+  const rememberFolds = () => {
+    open.clear();
+    for (const fold of document.querySelectorAll("details[id][open]")) open.add(fold.id);
+  };
+  const restoreFolds = () => {
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  };
+
+  document.body.addEventListener("htmx:afterRequest", onAnswer);
+  for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+    document.body.addEventListener(name, onFailure);
+  }
+  document.body.addEventListener("htmx:beforeSwap", rememberFolds);
+  document.body.addEventListener("htmx:afterSwap", () => {
+    restoreFolds();
+    runClocks();
+    showLive();
+  });
+  setInterval(() => {
+    runClocks();
+    showLive();
+  }, 1000);
+  runClocks();
+  showLive();
+})();
