@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import PROTECT, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 
 from services import resolution
 from services.forms import AddServiceForm, ApiKeyForm, ServiceOptionsForm, field_name
@@ -28,6 +29,8 @@ else:
     ServiceModelAdmin = ApiKeyModelAdmin = admin.ModelAdmin
 
 ADVANCED = "Advanced"
+# So many of the rows that keep a service from being deleted are named.
+MOST_NAMED = 10
 
 
 def curl_line(service: ConfiguredService, url: str) -> str:
@@ -113,10 +116,29 @@ class ConfiguredServiceAdmin(ServiceModelAdmin):
         self.message_user(request, f"The service {obj.name} was added. Its options can be set below.", messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:services_configuredservice_change", args=[obj.pk]))
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Django's list of what goes with it; of what stands in the way only the first: there may be a million."""
+        if in_the_way := [line for service in objs for line in _protecting(service)]:
+            return [], {}, set(), in_the_way
+        return super().get_deleted_objects(objs, request)
+
     def response_change(self, request: HttpRequest, obj: ConfiguredService) -> HttpResponse:
         for problem in obj.problems:
             self.message_user(request, f"{obj.name}: {problem}", messages.WARNING)
         return super().response_change(request, obj)
+
+
+def _protecting(service: ConfiguredService) -> list[str]:
+    """The first rows that refer to the service and protect it, and how many more there are."""
+    lines = []
+    for relation in ConfiguredService._meta.related_objects:
+        if relation.on_delete is not PROTECT:
+            continue
+        rows = relation.related_model._default_manager.filter(**{relation.field.name: service})
+        lines += [f"{capfirst(relation.related_model._meta.verbose_name)}: {row}" for row in rows[:MOST_NAMED]]
+        if (more := rows.count() - MOST_NAMED) > 0:
+            lines.append(f"and {more} more {relation.related_model._meta.verbose_name_plural}")
+    return lines
 
 
 def _as_lines(texts: Mapping[str, str]) -> SafeString:

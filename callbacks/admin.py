@@ -1,0 +1,106 @@
+"""Django admin of callbacks, for looking only: what changes one is the flow. Numbers are masked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+
+from callbacks.models import Attempt, Callback, JournalEntry, Pending
+from scheduling.admin import LookOnlyAdmin
+
+if TYPE_CHECKING:
+    StoryInlineBase = admin.TabularInline[Model, Callback]
+else:
+    StoryInlineBase = admin.TabularInline
+
+
+class StoryInline(StoryInlineBase):
+    extra = 0
+    can_delete = False
+    show_change_link = False
+    ordering = ("pk",)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class AttemptInline(StoryInline):
+    model = Attempt
+
+
+class JournalInline(StoryInline):
+    model = JournalEntry
+    fields = ("at", "kind", "text", "cause", "actor", "state", "stage")
+
+
+@admin.register(Callback)
+class CallbackAdmin(LookOnlyAdmin):
+    """Without what the number stands in as it is: the session, the request's other keys."""
+
+    list_display = (
+        "id",
+        "state",
+        "stage",
+        "reason",
+        "service_name",
+        "masked_number",
+        "agent",
+        "desired_at",
+        "created_at",
+    )
+    list_filter = ("state", "service")
+    ordering = ("-created_at", "-id")
+    # Django shows the search box for it; what is searched is in get_search_results.
+    search_fields = ("id", "customer_number")
+    search_help_text = "A callback's id, or the whole number as the customer gave it"
+    fields = (
+        "id",
+        "state",
+        "stage",
+        "reason",
+        "service",
+        "masked_number",
+        "desired_at",
+        "created_at",
+        "completed_at",
+        "expires_at",
+        "queue",
+        "agent",
+        "user_data",
+        "overrides",
+        "options",
+    )
+    inlines = (AttemptInline, JournalInline)
+
+    @admin.display(description="Number")
+    def masked_number(self, callback: Callback) -> str:
+        return callback.masked_number
+
+    def view_on_site(self, callback: Callback) -> str:
+        return reverse("callback-detail", args=[callback.pk])
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Exact, by two indexes: a part of a number would read every row."""
+        term = search_term.strip()
+        return queryset.filter(Q(pk=term) | Q(customer_number=term)) if term else queryset, False
+
+
+@admin.register(Pending)
+class PendingAdmin(LookOnlyAdmin):
+    list_display = ("callback", "kind", "created_at", "look_at", "failures")
+    fields = ("callback", "kind", "created_at", "look_at", "looks", "failures")
+    list_select_related = ("callback",)
+    ordering = ("pk",)
+
+    @admin.display(description="Event")
+    def kind(self, pending: Pending) -> str:
+        return str(pending.event.get("kind"))

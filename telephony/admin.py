@@ -1,0 +1,222 @@
+"""Django admin of switches, agents and queues, and for looking only of calls and who waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from scheduling.admin import LookOnlyAdmin
+from telephony import lease, uses
+from telephony.models import Agent, AgentGroup, Call, Leg, QueueEntry, RoutePoint, Switch, UnconfirmedDeletion
+from telephony.models import VirtualQueue as Queue
+
+if TYPE_CHECKING:
+    AnyModelAdmin = admin.ModelAdmin[Any]
+    SwitchModelForm = forms.ModelForm[Switch]
+    RoutePointModelForm = forms.ModelForm[RoutePoint]
+    LegInlineBase = admin.TabularInline[Leg, Call]
+else:
+    AnyModelAdmin, LegInlineBase = admin.ModelAdmin, admin.TabularInline
+    SwitchModelForm = RoutePointModelForm = forms.ModelForm
+
+ASTERISK_FIELDS = ("ari_url", "ari_user", "ari_password", "ari_app", "detection_context", "sound_prefix")
+
+
+class NamedInServicesAdmin(AnyModelAdmin):
+    """Rows that services name in their options: while one does, the row keeps its name and cannot be deleted."""
+
+    uses: Callable[[Any], list[str]]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("name", *self.readonly_fields) if obj and self.uses(obj) else tuple(self.readonly_fields)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Django's list of what goes with it; what uses it stands in the way."""
+        if in_use := [f"{obj} is used: {use}" for obj in objs for use in self.uses(obj)]:
+            return [], {}, set(), in_use
+        return super().get_deleted_objects(objs, request)
+
+
+class SwitchForm(SwitchModelForm):
+    """The password is written, never shown: an empty field keeps the one that is stored."""
+
+    ari_url = Switch._meta.get_field("ari_url").formfield(assume_scheme="http")
+    ari_password = forms.CharField(
+        label="ARI password",
+        max_length=128,
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+    )
+
+    class Meta:
+        model = Switch
+        fields = ["name", "kind", *ASTERISK_FIELDS]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.ari_password:
+            self.fields["ari_password"].help_text = "A password is stored. Leave this empty to keep it."
+
+    def clean_ari_password(self) -> str:
+        return self.cleaned_data["ari_password"] or self.instance.ari_password
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("kind") == Switch.Kind.ASTERISK:
+            for name in ("ari_url", "ari_user", "ari_password", "ari_app", "detection_context"):
+                if name not in self.errors and not cleaned.get(name):
+                    self.add_error(name, "An Asterisk switch needs this.")
+        return cleaned
+
+
+@admin.register(Switch)
+class SwitchAdmin(NamedInServicesAdmin):
+    form = SwitchForm
+    list_display = ("name", "kind", "connected")
+    search_fields = ("name",)
+    readonly_fields = ("connected", "listener")
+    fieldsets = (
+        (None, {"fields": ("name", "kind")}),
+        ("Asterisk", {"fields": ASTERISK_FIELDS, "description": "Not used by a simulator."}),
+        ("Now", {"fields": ("connected", "listener")}),
+    )
+    uses = staticmethod(uses.of_switch)
+
+    @admin.display(boolean=True, description="Connected now")
+    def connected(self, switch: Switch) -> bool:
+        return bool(switch.pk) and lease.is_live(switch.pk)
+
+    @admin.display(description="Listened to by")
+    def listener(self, switch: Switch) -> str:
+        return switch.lease_holder or "nobody yet"
+
+
+class RoutePointForm(RoutePointModelForm):
+    class Meta:
+        model = RoutePoint
+        fields = ["name", "switch", "endpoint"]
+
+    def clean_endpoint(self) -> str:
+        endpoint: str = self.cleaned_data["endpoint"]
+        try:
+            first, second = endpoint.format(number="1"), endpoint.format(number="2")
+        except (ValueError, LookupError, AttributeError):
+            first = second = ""
+        if first == second:
+            raise forms.ValidationError("'%(given)s' was given, it must contain {number}", params={"given": endpoint})
+        return endpoint
+
+
+@admin.register(RoutePoint)
+class RoutePointAdmin(NamedInServicesAdmin):
+    form = RoutePointForm
+    list_display = ("__str__", "endpoint", "available")
+    list_select_related = ("switch",)
+    search_fields = ("name",)
+    readonly_fields = ("available",)
+    uses = staticmethod(uses.of_route_point)
+
+    @admin.display(description="State")
+    def available(self, point: RoutePoint) -> str:
+        until = point.unavailable_until
+        if until is None or until <= timezone.now():
+            return "available"
+        return f"resting until {timezone.localtime(until):%H:%M:%S %Z} after {point.failures} failures"
+
+
+@admin.register(Agent)
+class AgentAdmin(NamedInServicesAdmin):
+    """The state is for looking only: agents change it at their desk, and the flow does."""
+
+    list_display = ("name", "user", "sip_address", "switch", "state", "reason", "state_since")
+    list_filter = ("state", "groups")
+    list_select_related = ("user", "switch")
+    search_fields = ("name", "sip_address", "user__username")
+    autocomplete_fields = ("user",)
+    readonly_fields = ("state", "reason", "state_since")
+    fieldsets = (
+        (None, {"fields": ("name", "user", "switch", "sip_address")}),
+        ("Now", {"fields": ("state", "reason", "state_since")}),
+    )
+    uses = staticmethod(uses.of_agent)
+
+
+@admin.register(AgentGroup)
+class AgentGroupAdmin(NamedInServicesAdmin):
+    list_display = ("name", "members")
+    search_fields = ("name",)
+    filter_horizontal = ("agents",)
+    uses = staticmethod(uses.of_group)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AgentGroup]:
+        groups: QuerySet[AgentGroup] = super().get_queryset(request).prefetch_related("agents")
+        return groups
+
+    @admin.display(description="Agents")
+    def members(self, group: AgentGroup) -> str:
+        return _listed(agent.name for agent in group.agents.all())
+
+
+@admin.register(Queue)
+class VirtualQueueAdmin(NamedInServicesAdmin):
+    list_display = ("name",)
+    search_fields = ("name",)
+    uses = staticmethod(uses.of_queue)
+
+
+@admin.register(QueueEntry)
+class QueueEntryAdmin(LookOnlyAdmin):
+    list_display = ("owner", "queue", "target_key", "wants", "priority", "place_at", "eligible_at")
+    list_filter = ("wants",)
+    ordering = ("queue", "place_at")
+
+
+class LegInline(LegInlineBase):
+    model = Leg
+    fields = ("id", "party", "attempt", "state", "cause", "created_at", "sent_at", "answered_at", "bridge")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Call)
+class CallAdmin(LookOnlyAdmin):
+    """Without the wish, in which the customer's number stands."""
+
+    list_display = ("owner", "wish_number", "settled", "claim_until", "look_at", "looks")
+    list_filter = ("settled",)
+    fields = ("owner", "wish_number", "settled", "news", "claim", "claim_until", "look_at", "looks")
+    inlines = (LegInline,)
+
+
+@admin.register(Leg)
+class LegAdmin(LookOnlyAdmin):
+    """Without the endpoint, in which the customer's number stands."""
+
+    list_display = ("id", "party", "attempt", "state", "switch", "agent", "created_at", "sent_at", "answered_at")
+    list_filter = ("state", "party")
+    list_select_related = ("switch", "agent")
+    ordering = ("-created_at",)
+    exclude = ("endpoint",)
+
+
+@admin.register(UnconfirmedDeletion)
+class UnconfirmedDeletionAdmin(LookOnlyAdmin):
+    list_display = ("leg", "switch")
+    list_select_related = ("switch",)
+
+
+def _listed(names: Iterable[str], most: int = 10) -> str:
+    found = sorted(names)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more or "none"
