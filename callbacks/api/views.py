@@ -134,8 +134,7 @@ class CallbackViewSet(ApiView, ViewSet):
 
 def _service(name: str, key: ApiKey | None) -> tuple[ConfiguredService, bool]:
     """The callback service of this name, and whether the client may use it. Raises ApiError, 404."""
-    services = ConfiguredService.objects.of_type("callback").annotate(is_open=access.is_open_to(key))
-    service = services.filter(name=name).first() if kinds.SERVICE_NAME.fullmatch(name) else None
-    if service is None:
+    found = access.service_of_name(name, key) if kinds.SERVICE_NAME.fullmatch(name) else None
+    if found is None:
         raise errors.service_not_found(name)
-    return service, service.is_open  # type: ignore[attr-defined]
+    return found
