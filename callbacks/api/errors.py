@@ -138,7 +138,7 @@ def _of_framework(error: Exception) -> _Answer | None:
             return _Answer(404, GENERAL, _MESSAGES[404])
         case RequestDataTooBig():
             most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-            return _Answer(413, GENERAL, f"The body is larger than {most} bytes.", {"Connection": "close"})
+            return _Answer(413, GENERAL, f"The body is larger than {most} bytes.")
         case SuspiciousOperation() | UnreadablePostError():
             return _Answer(400, GENERAL, _MESSAGES[400])
         case OperationalError() | InterfaceError():
