@@ -1,9 +1,25 @@
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import celeryd_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "callbacksite.settings")
 
 app = Celery("callbacksite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@celeryd_init.connect
+def wait_for_the_broker(conf: Any, **_: object) -> None:
+    """Let workers wait for a broker that hangs, as long as its machine is there.
+
+    Whoever publishes gives up after a second. A worker may not: Celery does not repeat an acknowledgement that timed
+    out, and each such message takes one of the worker's places for good, until it takes no more tasks.
+    """
+    conf.broker_transport_options = {
+        **conf.broker_transport_options,
+        "socket_timeout": None,
+        "socket_keepalive": True,
+    }
