@@ -13,7 +13,7 @@ from callbacks.flow.events import Expired, TimerFired
 from callbacks.flow.states import State
 from callbacks.models import Callback, Pending
 from scheduling import timers
-from scheduling.kick import kick
+from scheduling.kick import kick, kicks_to_spare
 from scheduling.models import Timer
 from scheduling.tick import Sources
 from telephony import agents, calls, queues
@@ -44,7 +44,7 @@ def kick_pending(now: datetime, *, of: Iterable[str] | None = None) -> int:
     late = Pending.objects.filter(look_at__lte=now)
     if of is not None:
         late = late.filter(callback__in=list(of))
-    found = list(late.order_by("look_at").values_list("pk", "callback_id", "looks")[:500])
+    found = list(late.order_by("look_at").values_list("pk", "callback_id", "looks")[: kicks_to_spare()])
     for pk, _, looks in found:
         Pending.objects.filter(pk=pk).update(looks=F("looks") + 1, look_at=now + inbox.PATIENCE * 2 ** min(looks, 5))
     for callback_id in {callback_id for _, callback_id, _ in found}:

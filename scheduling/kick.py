@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 # After a failed publish the broker is left alone for that long, so that an outage costs one time-out, not one a kick.
 RETRY_BROKER_AFTER = 1.0
 
+# More than workers get through in a moment: while that many kicks wait, the tick adds none.
+BACKLOG = 100
+
 _broker_down_until = 0.0
 _carry_out: Callable[[str, tuple[str, ...]], None] | None = None
 _local = threading.local()
@@ -57,6 +60,22 @@ def publish(task: str, args: tuple[str, ...]) -> None:
             logger.warning("broker unavailable, %s is left to the tick: %s", task, error)
     if _carry_out is not None:
         _carry_out(task, args)
+
+
+def kicks_to_spare() -> int:
+    """How many kicks the tick may repeat now; none while workers are behind.
+
+    What it would kick again most likely still waits in the broker's queue, and every repetition keeps workers longer
+    from the rest, until they do nothing else.
+    """
+    if broker_is_down():
+        return BACKLOG
+    try:
+        with current_app.connection_or_acquire() as broker:
+            queue = broker.default_channel.queue_declare(current_app.conf.task_default_queue, passive=True)
+            return max(0, BACKLOG - int(queue.message_count))
+    except Exception:  # noqa: BLE001 (an empty queue does not exist; of a dead broker each kick finds out by itself)
+        return BACKLOG
 
 
 def chained(task: Callable[[str], None]) -> Callable[[str], None]:

@@ -16,7 +16,7 @@ from functools import partial
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from scheduling.kick import kick
+from scheduling.kick import kick, kicks_to_spare
 from telephony import lease, switches, trunks, upwards
 from telephony.calls import CONVERGE, PATIENCE, bridge_id, leg_id
 from telephony.convergence import Act, Create, Dial, GiveUp, Hold, Join, Play, SettlePlay, Stop, names, next_act
@@ -322,7 +322,7 @@ def kick_unsettled(now: datetime, *, owners: set[str] | None = None) -> int:
     late = Call.objects.filter(settled=False, look_at__lte=now)
     if owners is not None:
         late = late.filter(owner__in=owners)
-    found = list(late.order_by("look_at").values_list("owner", "looks")[:500])
+    found = list(late.order_by("look_at").values_list("owner", "looks")[: kicks_to_spare()])
     for owner, looks in found:
         Call.objects.filter(owner=owner).update(looks=F("looks") + 1, look_at=now + PATIENCE * 2 ** min(looks, 5))
         kick(CONVERGE, owner)
