@@ -151,17 +151,20 @@ def check_port(text: str) -> int:
     return port
 
 
-def prepare(*, demo: bool) -> None:
+def prepare(folder: Path, *, demo: bool) -> None:
     """Bring the database to the present code. In this process: every further Python costs a second of the start."""
     import django
-    from django.core.management import call_command
+    from django.core.management import CommandError, call_command
     from django.db import connections
 
     os.environ["DATABASE_MAINTENANCE"] = "true"
     django.setup()
     call_command("migrate", interactive=False, verbosity=0)
     if demo:
-        call_command("demo", "load")
+        try:
+            call_command("demo", "load", folder=str(folder))
+        except CommandError as error:
+            raise CannotStart(f"{error} DEMO=0 leaves it out.") from error
     connections.close_all()
     del os.environ["DATABASE_MAINTENANCE"]
 
@@ -185,7 +188,7 @@ def wait_for_web(port: int, processes: Processes) -> None:
             connection.close()
 
 
-def serve(port: int, *, demo: bool) -> int:
+def serve(folder: Path, port: int, *, demo: bool) -> int:
     """Run until somebody asks to stop; returns the exit code if a process ends by itself."""
     processes = Processes()
     try:
@@ -194,9 +197,8 @@ def serve(port: int, *, demo: bool) -> int:
         wait_for_web(port, processes)
         if demo:
             # Its lines are for people, and one is to be copied: nothing in front of them.
-            subprocess.run(
-                ends_with_parent([*MANAGE, "demo", "call"]), cwd=BASE_DIR, check=False, start_new_session=True
-            )
+            call = [*MANAGE, "demo", "call", f"--folder={folder}", f"--url=http://{HOST}:{port}"]
+            subprocess.run(ends_with_parent(call), cwd=BASE_DIR, check=False, start_new_session=True)
         else:
             say("Without the demo there is no login yet: make manage COMMAND=createsuperuser")
         say(f"Ready on http://{HOST}:{port}/ - Ctrl-C stops it.")
@@ -242,14 +244,14 @@ def main() -> int:
     try:
         port = check_port(os.environ.get("PORT") or "8000")
         os.environ["PORT"] = str(port)
-        folder = Path(os.environ.get("LOCAL_DIR") or BASE_DIR / ".local")
+        folder = Path(os.environ.get("LOCAL_DIR") or BASE_DIR / ".local").absolute()
         for number in STOPS:
             signal.signal(number, interrupt)
         with servers(folder) as urls:
             os.environ.update(urls)
-            prepare(demo=demo)
+            prepare(folder, demo=demo)
             with addresses_for_others(folder / "env", urls):
-                return serve(port, demo=demo)
+                return serve(folder, port, demo=demo)
     except KeyboardInterrupt:
         return 0
     except CannotStart as error:
