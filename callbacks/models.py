@@ -84,7 +84,7 @@ class Callback(models.Model):
     def masked_number(self) -> str:
         """The number as lists and logs show it: 9165***32."""
         number = self.customer_number
-        return f"{number[:-5]}***{number[-2:]}" if len(number) > 6 else "***"
+        return f"{number[:4]}***{number[-2:]}" if len(number) > 8 else f"***{number[-2:]}"
 
 
 class Pending(models.Model):

@@ -93,7 +93,7 @@ def _write(
     callback: Callback, before: Session | None, turns: Turns, options: FlowOptions | None, now: datetime
 ) -> None:
     _write_journal(callback, turns, now)
-    _write_attempts(callback, before, turns.attempts, now)
+    _write_attempts(callback, turns.attempts, now)
     for move in turns.agents:
         _move_agent(move, now)
     if options is not None:
@@ -117,12 +117,8 @@ def _write_journal(callback: Callback, turns: Turns, now: datetime) -> None:
     )
 
 
-def _write_attempts(callback: Callback, before: Session | None, changes: list[AttemptChange], now: datetime) -> None:
-    """One statement an attempt: inserted when it began with these decisions, else updated."""
-    known = {
-        Party.CUSTOMER: before.attempt if before else 0,
-        Party.AGENT: before.agent_attempt if before else 0,
-    }
+def _write_attempts(callback: Callback, changes: list[AttemptChange], now: datetime) -> None:
+    """One statement an attempt, two when it begins."""
     merged: dict[tuple[Party, int], dict[str, Any]] = {}
     for change in changes:
         fields = {k: v for k, v in asdict(change).items() if k not in {"party", "number"} and v not in (None, "")}
@@ -130,10 +126,9 @@ def _write_attempts(callback: Callback, before: Session | None, changes: list[At
     for (party, number), fields in merged.items():
         if "detail" in fields:
             fields["detail"] = fields["detail"][:200]
-        if number > known[party]:
+        one = Attempt.objects.filter(callback=callback, party=party, number=number)
+        if not fields or not one.update(**fields):
             Attempt.objects.create(callback=callback, party=party, number=number, began_at=now, **fields)
-        elif fields:
-            Attempt.objects.filter(callback=callback, party=party, number=number).update(**fields)
 
 
 def _move_agent(move: AgentMove, now: datetime) -> None:

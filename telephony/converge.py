@@ -217,14 +217,18 @@ def _dial(call: Call, leg: Leg, wanted: WantedLeg, now: datetime) -> None:
         _delete_later(leg)
         _withdraw(leg, partial(trunks.refused, leg, str(error), now), now)
         return
-    if _send(leg, now):
-        _quietly(_dial_sent, leg, wanted.ring_seconds)
-    else:
-        _quietly(switch.delete_leg, leg.pk)
-
-
-def _dial_sent(leg: Leg, ring_seconds: int) -> None:
-    switches.connect(leg.switch).dial_leg(leg.pk, timeout=ring_seconds)
+    if not _send(leg, now):
+        if not Leg.objects.filter(~Q(state=LegState.ENDED), pk=leg.pk).exists():
+            _quietly(switch.delete_leg, leg.pk)
+        # Else another performer has sent it: it is theirs.
+        return
+    try:
+        switch.dial_leg(leg.pk, timeout=wanted.ring_seconds)
+    except Rejected as error:
+        # Nobody but us may dial it, and our dial was refused: nothing rang, and that is known.
+        told = DialRefused(Party(leg.party), leg.attempt, f"the switch does not dial: {error}", None)
+        if _withdraw(leg, lambda: told, now, sent=True):
+            _quietly(switch.delete_leg, leg.pk)
 
 
 def _send(leg: Leg, now: datetime) -> bool:
@@ -248,10 +252,14 @@ def _send(leg: Leg, now: datetime) -> bool:
     return True
 
 
-def _withdraw(leg: Leg, tell: Callable[[], CallEvent] | None, now: datetime) -> bool:
-    """Close a leg that was never sent, and tell its owner. True: it can no longer be dialled, by nobody."""
+def _withdraw(leg: Leg, tell: Callable[[], CallEvent] | None, now: datetime, *, sent: bool = False) -> bool:
+    """Close a leg that was never dialled, and tell its owner. True: it can no longer be dialled, by nobody.
+
+    `sent`: it was sent by the caller, whose dial was refused.
+    """
+    state = LegState.SENT if sent else LegState.CREATED
     with transaction.atomic():
-        closed = Leg.objects.filter(pk=leg.pk, state=LegState.CREATED).update(
+        closed = Leg.objects.filter(pk=leg.pk, state=state, dialling_seen=False).update(
             state=LegState.ENDED, cause=EndCause.CANCELLED
         )
         if closed and tell is not None:

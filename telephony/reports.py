@@ -70,13 +70,20 @@ def _reconcile(switch: int, snapshot: Snapshot, unknown: list[str]) -> list[LegE
     for pk, row in rows.items():
         if pk in seen:
             happened += _catch_up(row, seen[pk])
-        elif row.sent_at is not None and row.sent_at < snapshot.taken_at - LIST_LAG:
+        elif _was_there(row, snapshot.taken_at):
             cause = EndCause.HANGUP if row.up else EndCause.UNKNOWN
             happened.append(Ended(pk, cause, "gone from the switch"))
     unknown += [
         leg.id for leg in snapshot.legs if leg.id not in rows and leg.created_at < snapshot.taken_at - ORPHAN_AGE
     ]
     return happened
+
+
+def _was_there(row: Leg, when: datetime) -> bool:
+    """Whether the leg surely was on the switch at that moment: heard from before, or sent well before."""
+    if row.answered_at is not None:
+        return row.answered_at < when
+    return row.sent_at is not None and row.sent_at < when - LIST_LAG
 
 
 def _catch_up(row: Leg, seen: LegSeen) -> list[LegEvent]:

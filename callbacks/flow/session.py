@@ -37,6 +37,7 @@ class Session:
     """Frozen: a decision makes a new one. All times are UTC.
 
     `visit` counts entries into stages, so that a timer or a reservation made for an earlier visit is known as stale.
+    `held_back` is why the last dial was put off, until one is sent.
     `attempt` numbers the customer's legs and never falls; `attempts_used` counts those that the customer may have
     noticed. `sounds` numbers the lists that the customer's leg hears; `fallback`: the waiting treatment could not be
     played, the sample is heard instead.
@@ -50,6 +51,7 @@ class Session:
     queued_at: datetime | None = None
     attempt: int = 0
     attempts_used: int = 0
+    held_back: str = ""
     sounds: int = 0
     fallback: bool = False
     waiting_since: datetime | None = None

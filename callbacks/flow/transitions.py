@@ -76,13 +76,14 @@ def await_grant(turn: Turn) -> None:
 def dial(turn: Turn) -> None:
     number = turn.session.attempt + 1
     turn.go(Stage.DIALLING, attempt=number)
-    turn.attempt(Party.CUSTOMER)
     used, most = turn.session.attempts_used, turn.options.max_dial_attempts
-    turn.note("dialling", f"Dialling the customer, attempt {used + 1} of {most}.", attempt=number)
+    if not turn.session.held_back:
+        turn.note("dialling", f"Dialling the customer, attempt {used + 1} of {most}.", attempt=number)
 
 
 def ring(turn: Turn) -> None:
-    turn.go(Stage.RINGING, deadline=turn.now + timedelta(seconds=turn.options.ixn_createcall_timeout) + GRACE)
+    deadline = turn.now + timedelta(seconds=turn.options.ixn_createcall_timeout) + GRACE
+    turn.go(Stage.RINGING, deadline=deadline, held_back="")
     turn.attempt(Party.CUSTOMER, dialled_at=turn.now)
     turn.note("ringing", "The call was sent to the customer's phone.", attempt=turn.session.attempt)
 
@@ -210,10 +211,17 @@ def fail_attempt(turn: Turn, result: DialResult, why: str) -> None:
 
 
 def put_off(turn: Turn, why: str, until: datetime) -> None:
-    """The phone did not ring: no attempt is used, and the dial is repeated at `until`."""
-    turn.end_attempt(Party.CUSTOMER, DialResult.CREATE_CALL_ERROR, why)
-    turn.go(Stage.RETRYING, deadline=until)
-    turn.note("put-off", f"Not dialled: {why} Next try at {until:%H:%M:%S} UTC; no attempt was used.")
+    """The phone did not ring: no attempt is used, and the dial is repeated at `until`.
+
+    What holds the dial back is written into the timeline once, however often it is found (design invariant 4).
+    """
+    if turn.session.stage is Stage.RINGING:
+        turn.end_attempt(Party.CUSTOMER, DialResult.CREATE_CALL_ERROR, why)
+    news = why != turn.session.held_back
+    turn.go(Stage.RETRYING, deadline=until, held_back=why)
+    if news:
+        text = f"Not dialled: {why.rstrip('.')}. Next try at {until:%H:%M:%S} UTC; no attempt was used."
+        turn.note("put-off", text)
 
 
 def end(turn: Turn, reason: Reason, why: str, **changes: Any) -> None:

@@ -11,7 +11,7 @@ from callbacks import actions
 from callbacks.models import Attempt, Callback, Pending
 from scheduling.models import Timer
 from telephony import agents
-from telephony.models import Agent, Call, Leg, QueueEntry
+from telephony.models import Agent, Call, Leg, QueueEntry, RoutePoint
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -209,7 +209,7 @@ def test_an_agent_who_turns_ready_gets_whoever_waits() -> None:
 )
 def test_a_cancel_is_confirmed_at_every_stage(stage: str, settings: Any) -> None:
     # Slow enough for the stage to be met: answer and verdict would else be read together.
-    settings.SIMULATOR_SPEED = 20.0 if stage in {"detecting", "connecting"} else 200.0
+    settings.SIMULATOR_SPEED = {"detecting": 2.0, "connecting": 20.0}.get(stage, 200.0)
     world = World(agents=("kate?answer=20",))
     endings = {"ringing": "91", "retrying": "80"}
     callback = world.start(number(endings.get(stage, "32")), **({"desired_in": "1000"} if stage == "scheduled" else {}))
@@ -301,4 +301,14 @@ def test_nothing_is_dialled_while_nobody_listens_to_the_switch() -> None:
     refusal = callback.journal.get(kind="put-off")
     assert refusal.text.startswith("Not dialled: nobody listens to switch SIP_Switch")
     assert world.finish(callback).reason == "AGENT_CONNECTED"
-    assert results(callback) == ["CREATE_CALL_ERROR", "PERSON"]
+    assert results(callback) == ["PERSON"]
+
+
+def test_what_holds_a_dial_back_is_written_down_once() -> None:
+    world = World(_urs_queued_ttl="3600")
+    RoutePoint.objects.all().delete()
+    callback = world.finish(world.start())
+    assert callback.reason == "FAIL_TARGET_NOT_FOUND"
+    assert not callback.attempts.exists()
+    kinds = list(callback.journal.order_by("id").values_list("kind", flat=True))
+    assert kinds == ["started", "dialling", "put-off", "ended"]

@@ -192,9 +192,8 @@ def start(sip_port: int, rtp_port: int) -> tuple[pj.Endpoint, Phone]:
     config.uaConfig.threadCnt = 0
     config.uaConfig.mainThreadOnly = True
     config.uaConfig.maxCalls = 25
-    config.logConfig.level = 1
-    config.logConfig.consoleLevel = 1
-    config.logConfig.filename = f"/dev/fd/{sys.stderr.fileno()}"
+    config.logConfig.level = 3
+    config.logConfig.consoleLevel = 3
     config.medConfig.noVad = True
     config.medConfig.clockRate = 8000
     config.medConfig.ecTailLen = 0

@@ -129,9 +129,11 @@ class Phones:
     def _read(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if not line.startswith("{"):
-                continue
-            with self.changed:
-                self.events.append(json.loads(line))
-                self.changed.notify_all()
+        with (self.folder / "phones.log").open("a", buffering=1) as log:
+            for line in self._process.stdout:
+                if not line.startswith("{"):
+                    log.write(line)  # PJSIP's own words
+                    continue
+                with self.changed:
+                    self.events.append(json.loads(line))
+                    self.changed.notify_all()

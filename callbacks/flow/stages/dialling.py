@@ -31,9 +31,6 @@ def on_dialling(turn: Turn, event: Event) -> bool:
         case LegDialling(party=Party.CUSTOMER):
             transitions.ring(turn)
             return True
-        case DialRefused(party=Party.CUSTOMER, reason=reason, retry_at=retry_at):
-            transitions.put_off(turn, reason, retry_at or turn.now + REFUSED_PAUSE)
-            return True
     return on_ringing(turn, event)
 
 
@@ -41,6 +38,8 @@ def on_ringing(turn: Turn, event: Event) -> bool:
     match event:
         case LegAnswered(party=Party.CUSTOMER):
             transitions.answer(turn)
+        case DialRefused(party=Party.CUSTOMER, reason=reason, retry_at=retry_at):
+            transitions.put_off(turn, reason, retry_at or turn.now + REFUSED_PAUSE)
         case TrunkUnavailable(party=Party.CUSTOMER, detail=detail, retry_at=retry_at):
             transitions.put_off(turn, f"The trunk could not carry the call ({detail}).", retry_at)
         case LegEnded(party=Party.CUSTOMER, cause=cause, detail=detail):
