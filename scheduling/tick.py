@@ -20,6 +20,8 @@ Source = Callable[[datetime], int]
 
 # The advisory lock of the running tick: two Beats do no harm. Any constant; this one says "tick".
 LOCK = 0x7469636B
+# A worker that freezes during a tick must not stop the clock: the server ends its session, and with it the lock.
+MOST_IDLE = "10s"
 
 
 @dataclass
@@ -46,9 +48,10 @@ def tick(now: datetime) -> bool:
         if not cursor.fetchone()[0]:
             return False
         try:
+            cursor.execute("SELECT set_config('idle_session_timeout', %s, false)", [MOST_IDLE])
             _run(_sources.every_second, now)
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+            cursor.execute("SELECT pg_advisory_unlock(%s), set_config('idle_session_timeout', '0', false)", [LOCK])
     return True
 
 
