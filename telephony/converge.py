@@ -55,7 +55,7 @@ def converge(owner: str, *, now: datetime) -> None:
     try:
         for _ in range(MOST_ACTS):
             try:
-                _act_until_settled(call, _legs(call), now)
+                _act_until_settled(call, _legs(owner), now)
             except _Overtaken:
                 call = Call.objects.filter(owner=owner, claim=claim).first()
                 if call is not None:
@@ -80,14 +80,16 @@ def _claim(owner: str, claim: str) -> Call | None:
 
 
 def _give_up_unwanted(owner: str, now: datetime) -> None:
-    call = Call.objects.filter(owner=owner).first()
-    for leg in _legs(call) if call else []:
+    # The legs first: one that a later wish does not name is never wanted again.
+    legs = _legs(owner)
+    call = Call.objects.filter(owner=owner).first() if legs else None
+    for leg in legs:
         if call and isinstance(act := next_act(_wish(call), [leg], ""), GiveUp):
             _give_up(act.leg, now)
 
 
-def _legs(call: Call) -> list[Leg]:
-    legs = Leg.objects.filter(call=call).select_related("switch", "agent", "route_point")
+def _legs(owner: str) -> list[Leg]:
+    legs = Leg.objects.filter(call=owner).select_related("switch", "agent", "route_point")
     return list(legs.order_by("created_at", "pk"))
 
 
@@ -126,6 +128,9 @@ def _settle(call: Call, wish: WantedCall, legs: list[Leg]) -> None:
 def _perform(act: Act, call: Call, legs: list[Leg], bridge: str, now: datetime) -> None:
     match act:
         case GiveUp(leg=leg):
+            # The legs were read after the wish: one that it does not name may be wanted by the next.
+            if not Call.objects.filter(pk=call.pk, wish_number=call.wish_number).exists():
+                raise _Overtaken
             _give_up(leg, now)
         case Create(party=party, wanted=wanted):
             leg = _insert(call, party, wanted, now)
@@ -220,7 +225,9 @@ def _dial(call: Call, leg: Leg, wanted: WantedLeg, now: datetime) -> None:
     if not _send(leg, now):
         if not Leg.objects.filter(~Q(state=LegState.ENDED), pk=leg.pk).exists():
             _quietly(switch.delete_leg, leg.pk)
-        # Else another performer has sent it: it is theirs.
+        if leg.alive:
+            # Another performer has dealt with it while this one slept: it is theirs, and is read again.
+            raise _Overtaken
         return
     try:
         switch.dial_leg(leg.pk, timeout=wanted.ring_seconds)
