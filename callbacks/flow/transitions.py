@@ -21,7 +21,8 @@ GRACE = timedelta(seconds=10)
 LONGEST_TREATMENT = timedelta(seconds=120)
 # Design invariant 9: a reservation outlasts the stage that uses it by this much.
 RESERVATION_MARGIN = timedelta(seconds=5)
-JOIN_TIMEOUT = timedelta(seconds=15)
+# Longer than the claim of a performer that died while joining: two people who are both on the line are still joined.
+JOIN_TIMEOUT = timedelta(seconds=25)
 
 
 def begin(turn: Turn) -> None:
