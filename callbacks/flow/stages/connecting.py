@@ -20,7 +20,8 @@ from telephony.events import (
 )
 from telephony.switch import EndCause
 
-# Why a phone that did not answer makes its agent not ready; anything else is a fault of the phone.
+# Why a phone that did not answer makes its agent not ready; anything else is a fault of the phone. Where nobody can say
+# what became of the call (its worker died), neither is to blame: the agent is given back as they were.
 NOT_READY: dict[EndCause, tuple[DialResult, str]] = {
     EndCause.NO_ANSWER: (DialResult.NO_ANSWER, "no answer"),
     EndCause.BUSY: (DialResult.BUSY, "phone busy"),
@@ -28,7 +29,7 @@ NOT_READY: dict[EndCause, tuple[DialResult, str]] = {
     EndCause.UNREACHABLE: (DialResult.CREATE_CALL_ERROR, "phone unreachable"),
     EndCause.HANGUP: (DialResult.UNKNOWN, "no answer"),
     EndCause.CANCELLED: (DialResult.NO_ANSWER, "no answer"),
-    EndCause.UNKNOWN: (DialResult.UNKNOWN, "phone unreachable"),
+    EndCause.UNKNOWN: (DialResult.UNKNOWN, ""),
 }
 
 
@@ -40,7 +41,8 @@ def on_connecting(turn: Turn, event: Event) -> bool:
             transitions.join(turn)
         case LegEnded(party=Party.AGENT, cause=cause, detail=detail):
             result, why = NOT_READY[cause]
-            text = f"{why} ({detail})." if detail else f"{why}."
+            text = why or "it is unknown whether the phone rang"
+            text = f"{text} ({detail})." if detail else f"{text}."
             transitions.agent_failed(turn, text, result=result, not_ready_reason=why)
         case TimerFired(name="stage"):
             transitions.agent_failed(turn, "no answer.", result=DialResult.NO_ANSWER, not_ready_reason="no answer")
