@@ -2,7 +2,8 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init
+from celery.signals import celeryd_init, task_prerun
+from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "callbacksite.settings")
 
@@ -23,3 +24,9 @@ def wait_for_the_broker(conf: Any, **_: object) -> None:
         "socket_timeout": None,
         "socket_keepalive": True,
     }
+
+
+@task_prerun.connect
+def drop_dead_connections(**_: object) -> None:
+    """As Django does before a request: Celery itself would either open a connection for each task or never look."""
+    close_old_connections()

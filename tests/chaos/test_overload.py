@@ -9,10 +9,13 @@ from uuid import uuid4
 
 import pytest
 from celery import current_app
+from celery.fixups.django import DjangoWorkerFixup  # type: ignore[attr-defined]
+from celery.signals import task_prerun
 from kombu.simple import SimpleQueue
 
 from callbacks import due
 from callbacks.models import Pending
+from callbacksite import celery
 from callbacksite.celery import wait_for_the_broker
 from scheduling import kick
 from telephony import converge
@@ -73,3 +76,16 @@ def test_a_worker_waits_for_a_broker_that_hangs_and_a_publisher_does_not() -> No
     assert conf.broker_transport_options["socket_timeout"] is None
     assert conf.broker_transport_options["socket_keepalive"] is True
     assert conf.broker_transport_options["visibility_timeout"] == 120
+
+
+def test_tasks_share_a_connection_to_the_database_as_long_as_it_lives() -> None:
+    worker, task = DjangoWorkerFixup(celery.app), mock.Mock()
+    task.request.is_eager = False
+    with mock.patch.object(worker, "_close_database") as close:
+        for _ in range(100):
+            worker.on_task_prerun(sender=task)
+            worker.close_database()
+    assert close.call_count == 0
+    with mock.patch.object(celery, "close_old_connections") as look:
+        task_prerun.send(sender=task)
+    assert look.call_count == 1
