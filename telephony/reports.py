@@ -211,6 +211,9 @@ class _Report:
         if not isinstance(event, Ended):
             return
         cause = event.cause
+        if cause == EndCause.CANCELLED and not leg.deleting:
+            # Not by us: the switch or the network gave up.
+            cause = EndCause.NO_ANSWER
         if cause == EndCause.NO_ANSWER and not leg.rang:
             # No phone rang: that is the trunk, not the party.
             cause = EndCause.UNREACHABLE

@@ -1,0 +1,31 @@
+"""`make bench`: figures of speed, all measured in one run on one machine."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+
+from tests.bench import site
+
+MEASUREMENTS = {
+    "starts": "Start requests",
+    "throughput": "Whole callbacks on the simulator",
+    "invite": "From the request to the INVITE on the wire",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*MEASUREMENTS, []], help="all of them when none is named")
+    names = parser.parse_args().names or list(MEASUREMENTS)
+    print(f"{os.cpu_count()} cores")
+    with site.installation():
+        for name in names:
+            print(f"\n{MEASUREMENTS[name]}")
+            for label, figure in importlib.import_module(f"tests.bench.{name}").measure():
+                print(f"  {label:<84}{figure:>10}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

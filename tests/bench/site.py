@@ -1,0 +1,96 @@
+"""An installation to measure: servers of its own in a temporary folder, and the product's processes on them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from callbacksite.embedded import servers
+
+# What the server counts for us: every statement, by its text.
+COUNTING = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.max": "5000"}
+
+
+@contextlib.contextmanager
+def installation() -> Iterator[None]:
+    """Servers and a migrated database, for this process and all that it starts."""
+    with tempfile.TemporaryDirectory(prefix="callbacksite-bench-") as folder, servers(Path(folder), COUNTING) as urls:
+        os.environ.update(urls, DJANGO_SETTINGS_MODULE="tests.bench.settings", LOG_LEVEL="WARNING")
+        import django
+        from django.core.management import call_command
+        from django.db import connection
+
+        django.setup()
+        call_command("migrate", interactive=False, verbosity=0)
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE EXTENSION pg_stat_statements")
+        yield
+        connection.close()
+
+
+@contextlib.contextmanager
+def running(*commands: list[str]) -> Iterator[None]:
+    """Processes that end with the block."""
+    started = [subprocess.Popen([sys.executable, "-m", *command], start_new_session=True) for command in commands]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextlib.contextmanager
+def web() -> Iterator[str]:
+    """The web server as `make run` starts it; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    gunicorn = ["gunicorn", "callbacksite.wsgi", f"--bind={address}", "--worker-class=gthread", "--workers=2"]
+    with running([*gunicorn, "--threads=4", "--log-level=error"]):
+        until = time.monotonic() + 30
+        while True:
+            try:
+                urllib.request.urlopen(f"http://{address}/api/schema/", timeout=5).close()
+                break
+            except OSError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+        yield f"http://{address}"
+
+
+def wait_until_listened_to() -> None:
+    from telephony import lease
+
+    until = time.monotonic() + 30
+    while not lease.live_switches().exists():
+        if time.monotonic() > until:
+            raise RuntimeError("nobody listens to the switch")
+        time.sleep(0.1)
+
+
+WORKER = ["celery", "--quiet", "-A", "callbacksite", "worker", "-l", "ERROR", "--without-gossip", "--without-mingle"]
+
+
+def backstage(*, workers: int = 2) -> contextlib.AbstractContextManager[None]:
+    """Workers, Beat and the telephony process."""
+    return running(
+        [*WORKER, "-Q", "flow,outside", "-c", str(workers), "-n", "flow@%h"],
+        [*WORKER, "-Q", "clock,sweeps", "-P", "solo", "-n", "clock@%h"],
+        ["celery", "--quiet", "-A", "callbacksite", "beat", "-l", "ERROR", "--max-interval=1", "--pidfile="],
+        ["django", "telephony"],
+    )
