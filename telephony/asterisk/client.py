@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import PurePosixPath
 
 import httpx2
 
-from telephony.asterisk.ari import Ari, Settings, SwitchRow, part, unexpected
-from telephony.switch import LegRequest, LegSeen, Rejected, Sounds, Verdict
+from telephony.asterisk.ari import (
+    ENTER_RETRY_SECONDS,
+    ENTER_SECONDS,
+    Ari,
+    Settings,
+    SwitchRow,
+    part,
+    unexpected,
+)
+from telephony.switch import LegRequest, LegSeen, Rejected, Sounds, Unavailable, Verdict
 
 # Asterisk takes no request body above 40 kB. A looped list is repeated up to that (some 700 times), so that it goes on
 # for hours while none of our processes is alive: Asterisk has no other way to repeat a list.
@@ -148,23 +157,33 @@ class AsteriskSwitch:
 
     def _play_after_beep(self, leg: str, number: int, media: list[str]) -> None:
         """Send the leg into the dialplan, which waits for the beep and comes back; the listener then plays the list."""
+        give_up = time.monotonic() + ENTER_SECONDS
+        while not self._sent_to_wait(leg, number, media):
+            if time.monotonic() >= give_up:
+                raise Unavailable("the leg is not in our application")
+            time.sleep(ENTER_RETRY_SECONDS)
+
+    def _sent_to_wait(self, leg: str, number: int, media: list[str]) -> bool:
+        """True when the leg is, or was for this list, in the dialplan; False while it is on its way in or out of it."""
         path = f"/channels/{part(leg)}"
         channel = self.ari.read(path)
         if channel is None:
             raise Rejected("the leg is gone")
         dialplan = channel["dialplan"]
-        waiting = dialplan["app_name"] != "Stasis"
-        if waiting or dialplan["app_data"] == f"{self.settings.app},{BACK_FROM_BEEP},{number}":
-            return
-        for name, value in ((BEEP_MEDIA_VARIABLE, json.dumps(media)), (BEEP_NUMBER_VARIABLE, str(number))):
-            answer = self.ari.request("POST", f"{path}/variable", body={"variable": name, "value": value})
+        if dialplan["app_name"] != "Stasis" or dialplan["app_data"] == f"{self.settings.app},{BACK_FROM_BEEP},{number}":
+            return True
+        context = self.settings.detection_context
+        for act, body in (
+            ("variable", {"variable": BEEP_MEDIA_VARIABLE, "value": json.dumps(media)}),
+            ("variable", {"variable": BEEP_NUMBER_VARIABLE, "value": str(number)}),
+            ("continue", {"context": context, "extension": BEEP_EXTENSION, "priority": 1}),
+        ):
+            answer = self.ari.request("POST", f"{path}/{act}", body=body)
+            if answer.status_code == 409:
+                return False
             if answer.is_error:
                 raise unexpected(answer)
-        answer = self.ari.request(
-            "POST", f"{path}/continue", context=self.settings.detection_context, extension=BEEP_EXTENSION, priority=1
-        )
-        if answer.is_error:
-            raise unexpected(answer)
+        return True
 
 
 def playback_id(leg: str, number: int) -> str:

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.25
 SNAPSHOT_SECONDS = 30.0
+# After a connect once more: a leg just sent when the first list was taken is not yet missed by whoever reads it.
+SECOND_SNAPSHOT_SECONDS = 3.0
 RECONNECT_SECONDS = (0.1, 0.25, 0.5, 1.0)
 # Longer than a lease (6 s) and its renewal: a process that was rightly replaced has closed its listener by then, and
 # one that still holds the lease was replaced by a stranger and takes the application back.
@@ -38,7 +40,7 @@ class AsteriskListener:
     """Reads in a thread of its own, so that a slow request never holds up whoever iterates `events`.
 
     1. Connect; on a loss, again after 0.1 … 1 s, for ever.
-    2. After every connect, and every 30 s: list our channels and yield a `Snapshot`.
+    2. After every connect, 3 s later, and every 30 s: list our channels and yield a `Snapshot`.
     3. Answered legs that asked for detection, also those answered while nobody listened, go on into it at once.
     4. Replaced by another listener: `connected` is False and only None is yielded. Its owner closes it when it has lost
        the lease; one that still has it after 10 s gets the application back.
@@ -121,7 +123,7 @@ class AsteriskListener:
         self._snapshot(socket, connected_anew=True)
         self._connected = True
         logger.info("Listening to Asterisk at %s as %s", self.settings.url, self.settings.app)
-        next_snapshot = time.monotonic() + SNAPSHOT_SECONDS
+        next_snapshot = time.monotonic() + min(SECOND_SNAPSHOT_SECONDS, SNAPSHOT_SECONDS)
         while not self._closed.is_set():
             self._read_one(socket, IDLE_SECONDS)
             if time.monotonic() >= next_snapshot:

@@ -51,10 +51,11 @@ def free_ports(first: int, last: int) -> int:
 
 @dataclass
 class Asterisk:
-    """One Asterisk process. `network_port` is the SIP port of the phones that the trunk and the agents lead to."""
+    """One Asterisk process; the trunk leads to the SIP port of the customers' phones, the agents to that of theirs."""
 
     root: Path
-    network_port: int
+    customers_port: int
+    agents_port: int
     app: str = "callbacksite"
     user: str = "callbacksite"
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
@@ -247,9 +248,9 @@ class Asterisk:
         }
 
     def _pjsip(self) -> str:
-        trunks = {"trunk": self.network_port, "trunk-bench": self.bench_port, "trunk-dead": self.dead_port}
+        trunks = {"trunk": self.customers_port, "trunk-bench": self.bench_port, "trunk-dead": self.dead_port}
         contacts = {name: f"sip:127.0.0.1:{port}" for name, port in trunks.items()}
-        contacts |= {agent: f"sip:{agent}@127.0.0.1:{self.network_port}" for agent in AGENTS}
+        contacts |= {agent: f"sip:{agent}@127.0.0.1:{self.agents_port}" for agent in AGENTS}
         text = f"[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{self.sip_port}\n"
         for name, contact in contacts.items():
             text += (

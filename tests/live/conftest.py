@@ -38,7 +38,8 @@ def asterisk_root() -> Path:
 
 @pytest.fixture(scope="session")
 def phones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phones]:
-    phones = Phones(free_port(socket.SOCK_DGRAM), free_ports(22000, 32600), tmp_path_factory.mktemp("phones"))
+    lines = [(free_port(socket.SOCK_DGRAM), free_ports(*rtp)) for rtp in ((22000, 27000), (27000, 32600))]
+    phones = Phones(tmp_path_factory.mktemp("phones"), *lines)
     phones.start()
     yield phones
     phones.stop()
@@ -48,7 +49,7 @@ def phones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phones]:
 def running_asterisk(
     asterisk_root: Path, phones: Phones, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Asterisk]:
-    asterisk = Asterisk(asterisk_root, phones.sip_port)
+    asterisk = Asterisk(asterisk_root, phones.customers.sip_port, phones.agents.sip_port)
     asterisk.prepare()
     try:
         asterisk.start()
@@ -60,12 +61,13 @@ def running_asterisk(
 
 
 @pytest.fixture
-def asterisk(running_asterisk: Asterisk) -> Iterator[Asterisk]:
+def asterisk(running_asterisk: Asterisk, phones: Phones) -> Iterator[Asterisk]:
     """The switch, running and without calls; after the test nothing is left on it."""
     yield running_asterisk
     if not running_asterisk.alive:
         running_asterisk.start()
     running_asterisk.clear()
+    phones.clear()
 
 
 @pytest.fixture

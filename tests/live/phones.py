@@ -7,8 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ class Phone:
     """One number, or one agent's phone."""
 
     network: Phones
+    line: Line
     number: str
+    since: int  # events of earlier tests are not its own
 
     @property
     def sip_address(self) -> str:
@@ -33,7 +35,7 @@ class Phone:
     @property
     def events(self) -> list[Event]:
         """`expecting`, `invite`, `answered`, `ended` in the order in which they happened; `t` is Unix time."""
-        return [event for event in self.network.events if event.get("number") == self.number]
+        return [event for event in self.network.events[self.since :] if event.get("number") == self.number]
 
     @property
     def calls(self) -> int:
@@ -45,11 +47,11 @@ class Phone:
         record = self.network.folder / f"{self.number}-{{call}}.wav"
         play = behaviour.get("play")
         told = sum(event["event"] == "expecting" for event in self.events)
-        self.network.tell("expect", self.number, {"record": str(record), **behaviour, "play": str(play or "")})
+        self.line.tell("expect", self.number, {"record": str(record), **behaviour, "play": str(play or "")})
         self.wait("expecting", count=told + 1)
 
     def hang_up(self) -> None:
-        self.network.tell("hang_up", self.number)
+        self.line.tell("hang_up", self.number)
 
     def wait(self, event: str, *, count: int = 1, timeout: float = 15) -> Event:
         """The `count`-th event of this kind, once it has happened."""
@@ -69,50 +71,28 @@ class Phone:
 
 
 @dataclass
-class Phones:
-    """One process that is every phone of the test run (see `phone.py`)."""
+class Line:
+    """One process that is several phones (see `phone.py`), at most four of them in a call."""
 
     sip_port: int
     rtp_port: int
     folder: Path
-    events: list[Event] = field(default_factory=list)
-    changed: threading.Condition = field(default_factory=threading.Condition)
+    take: Callable[[Event], None]
     _process: subprocess.Popen[str] | None = None
-    _numbers: int = 0
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"phones-{self.sip_port}.log"
 
     def start(self) -> None:
-        with (self.folder / "phones.log").open("a") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, str(PHONE), str(self.sip_port), str(self.rtp_port)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+        self._process = subprocess.Popen(
+            [sys.executable, str(PHONE), str(self.sip_port), str(self.rtp_port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         threading.Thread(target=self._read, daemon=True).start()
-        with self.changed:
-            if not self.changed.wait_for(lambda: any(event["event"] == "ready" for event in self.events), 15):
-                raise RuntimeError(f"the phones did not start: {(self.folder / 'phones.log').read_text()[-2000:]}")
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self.tell("quit", "")
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-
-    def customer(self, number: str = "", **behaviour: object) -> Phone:
-        """Somebody behind the trunk (`Asterisk.trunk`); without a number, one that no other test has."""
-        if not number:
-            self._numbers += 1
-            number = f"4930{self._numbers:07d}"
-        return self._phone(number, behaviour)
-
-    def agent(self, name: str, **behaviour: object) -> Phone:
-        """The desk phone of one of `asterisk.AGENTS`."""
-        return self._phone(name, behaviour)
 
     def tell(self, what: str, number: str, behaviour: Mapping[str, object] | None = None) -> None:
         assert self._process is not None
@@ -121,19 +101,71 @@ class Phones:
         self._process.stdin.write(json.dumps(line) + "\n")
         self._process.stdin.flush()
 
-    def _phone(self, number: str, behaviour: Mapping[str, object]) -> Phone:
-        phone = Phone(self, number)
-        phone.behave(**behaviour)
-        return phone
+    def stop(self) -> None:
+        assert self._process is not None
+        self.tell("quit", "")
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def _read(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
-        with (self.folder / "phones.log").open("a", buffering=1) as log:
+        with self.log.open("a", buffering=1) as log:
             for line in self._process.stdout:
-                if not line.startswith("{"):
+                if line.startswith("{"):
+                    self.take(json.loads(line))
+                else:
                     log.write(line)  # PJSIP's own words
-                    continue
-                with self.changed:
-                    self.events.append(json.loads(line))
-                    self.changed.notify_all()
+
+
+class Phones:
+    """Every phone of the test run: the customers' behind the trunk, and the agents' on a line of their own."""
+
+    def __init__(self, folder: Path, customers: tuple[int, int], agents: tuple[int, int]) -> None:
+        """Both lines with the ports of their SIP and of their audio."""
+        self.folder = folder
+        self.events: list[Event] = []
+        self.changed = threading.Condition()
+        self.customers = Line(*customers, folder, self._take)
+        self.agents = Line(*agents, folder, self._take)
+        self._numbers = 0
+
+    def start(self) -> None:
+        for line in (self.customers, self.agents):
+            line.start()
+        with self.changed:
+            if not self.changed.wait_for(lambda: sum(event["event"] == "ready" for event in self.events) == 2, 15):
+                raise RuntimeError("the phones did not start: " + self.customers.log.read_text()[-2000:])
+
+    def stop(self) -> None:
+        for line in (self.customers, self.agents):
+            line.stop()
+
+    def clear(self) -> None:
+        """Hang up whatever is left, also calls of an Asterisk that was killed."""
+        for line in (self.customers, self.agents):
+            line.tell("hang_up", "")
+
+    def customer(self, number: str = "", **behaviour: object) -> Phone:
+        """Somebody behind the trunk (`Asterisk.trunk`); without a number, one that no other test has."""
+        if not number:
+            self._numbers += 1
+            number = f"4930{self._numbers:07d}"
+        return self._phone(self.customers, number, behaviour)
+
+    def agent(self, name: str, **behaviour: object) -> Phone:
+        """The desk phone of one of `asterisk.AGENTS`."""
+        return self._phone(self.agents, name, behaviour)
+
+    def _phone(self, line: Line, number: str, behaviour: Mapping[str, object]) -> Phone:
+        phone = Phone(self, line, number, since=len(self.events))
+        phone.behave(**behaviour)
+        return phone
+
+    def _take(self, event: Event) -> None:
+        with self.changed:
+            self.events.append(event)
+            self.changed.notify_all()
