@@ -360,8 +360,8 @@ def end_silent(now: datetime) -> int:
 def end_unknown(leg: Leg, detail: str, now: datetime) -> None:
     """Close a leg of which nobody can say what became of it; it may have rung."""
     with transaction.atomic():
-        call = Call.objects.select_for_update(no_key=True).get(pk=leg.call_id)
-        if Leg.objects.filter(~Q(state=LegState.ENDED), pk=leg.pk, answered_at=None).update(
+        call = Call.objects.select_for_update(no_key=True).filter(pk=leg.call_id).first()
+        if call is not None and Leg.objects.filter(~Q(state=LegState.ENDED), pk=leg.pk, answered_at=None).update(
             state=LegState.ENDED, cause=EndCause.UNKNOWN
         ):
             Call.objects.filter(pk=call.pk).update(news=F("news") + 1, settled=False, look_at=now)
