@@ -38,7 +38,7 @@ class Switch(models.Model):
         max_length=64,
         blank=True,
         default="callbacksite-cpd",
-        help_text="Dialplan context that runs AMD and comes back through Stasis (docs/operators.md).",
+        help_text="Dialplan context that runs AMD and comes back through Stasis (docs/asterisk.md).",
     )
     sound_prefix = models.CharField(
         max_length=128,

@@ -1,7 +1,8 @@
 """A small contact centre for tests: one service, one simulated switch, some agents, and a clock that can be moved.
 
-`World` plays all the processes of the service in one thread: kicks are kept in a list (the broker), `run` carries them out
-(the worker), reads the switch (the telephony process) and ticks (Beat). Nothing of the product is replaced but the broker.
+`World` plays all the processes of the service in one thread: kicks are kept in a list (the broker), `run` carries them
+out (the worker), reads the switch (the telephony process) and ticks (Beat). Nothing of the product is replaced but the
+broker.
 """
 
 from __future__ import annotations

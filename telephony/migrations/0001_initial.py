@@ -2,13 +2,13 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import telephony.switch
 from django.conf import settings
 from django.db import migrations, models
 
+import telephony.switch
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,214 +17,450 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Switch',
+            name="Switch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='The part behind the @ of a route point: SIP_Switch.', max_length=64, unique=True)),
-                ('kind', models.CharField(choices=[('simulator', 'Simulator'), ('asterisk', 'Asterisk')], default='simulator', max_length=16)),
-                ('ari_url', models.URLField(blank=True, help_text='Asterisk only, for example http://127.0.0.1:8088', verbose_name='ARI address')),
-                ('ari_user', models.CharField(blank=True, max_length=64, verbose_name='ARI user')),
-                ('ari_password', models.CharField(blank=True, max_length=128, verbose_name='ARI password')),
-                ('ari_app', models.CharField(blank=True, default='callbacksite', help_text='One for every installation.', max_length=64, verbose_name='Stasis application')),
-                ('detection_context', models.CharField(blank=True, default='callbacksite-cpd', help_text='Dialplan context that runs AMD and comes back through Stasis (docs/operators.md).', max_length=64, verbose_name='detection context')),
-                ('sound_prefix', models.CharField(blank=True, default='callbacksite', help_text="Folder below Asterisk's sounds that holds our treatments.", max_length=128)),
-                ('lease_holder', models.CharField(blank=True, editable=False, max_length=64)),
-                ('lease_epoch', models.PositiveBigIntegerField(default=0, editable=False)),
-                ('lease_until', models.DateTimeField(editable=False, null=True)),
-                ('reachable_at', models.DateTimeField(editable=False, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="The part behind the @ of a route point: SIP_Switch.", max_length=64, unique=True
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("simulator", "Simulator"), ("asterisk", "Asterisk")],
+                        default="simulator",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "ari_url",
+                    models.URLField(
+                        blank=True,
+                        help_text="Asterisk only, for example http://127.0.0.1:8088",
+                        verbose_name="ARI address",
+                    ),
+                ),
+                ("ari_user", models.CharField(blank=True, max_length=64, verbose_name="ARI user")),
+                ("ari_password", models.CharField(blank=True, max_length=128, verbose_name="ARI password")),
+                (
+                    "ari_app",
+                    models.CharField(
+                        blank=True,
+                        default="callbacksite",
+                        help_text="One for every installation.",
+                        max_length=64,
+                        verbose_name="Stasis application",
+                    ),
+                ),
+                (
+                    "detection_context",
+                    models.CharField(
+                        blank=True,
+                        default="callbacksite-cpd",
+                        help_text="Dialplan context that runs AMD and comes back through Stasis (docs/operators.md).",
+                        max_length=64,
+                        verbose_name="detection context",
+                    ),
+                ),
+                (
+                    "sound_prefix",
+                    models.CharField(
+                        blank=True,
+                        default="callbacksite",
+                        help_text="Folder below Asterisk's sounds that holds our treatments.",
+                        max_length=128,
+                    ),
+                ),
+                ("lease_holder", models.CharField(blank=True, editable=False, max_length=64)),
+                ("lease_epoch", models.PositiveBigIntegerField(default=0, editable=False)),
+                ("lease_until", models.DateTimeField(editable=False, null=True)),
+                ("reachable_at", models.DateTimeField(editable=False, null=True)),
             ],
             options={
-                'verbose_name_plural': 'switches',
+                "verbose_name_plural": "switches",
             },
         ),
         migrations.CreateModel(
-            name='VirtualQueue',
+            name="VirtualQueue",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64, unique=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=64, unique=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Agent',
+            name="Agent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='The name in targets: kate@StatServer.A', max_length=64, unique=True)),
-                ('sip_address', models.CharField(help_text="The agent's phone in the switch's syntax: PJSIP/kate", max_length=128)),
-                ('state', models.CharField(choices=[('logged_out', 'Logged out'), ('ready', 'Ready'), ('not_ready', 'Not ready'), ('reserved', 'Reserved'), ('on_call', 'On a call'), ('wrap_up', 'Wrap-up')], default='logged_out', max_length=16)),
-                ('reason', models.CharField(blank=True, help_text='Why the agent is not ready.', max_length=64)),
-                ('state_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('idle_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('next_state', models.CharField(blank=True, choices=[('logged_out', 'Logged out'), ('ready', 'Ready'), ('not_ready', 'Not ready'), ('reserved', 'Reserved'), ('on_call', 'On a call'), ('wrap_up', 'Wrap-up')], max_length=16)),
-                ('next_reason', models.CharField(blank=True, max_length=64)),
-                ('reserved_for', models.CharField(blank=True, editable=False, max_length=64, null=True)),
-                ('reservation', models.CharField(blank=True, editable=False, max_length=40)),
-                ('reserved_until', models.DateTimeField(editable=False, null=True)),
-                ('wrap_up_until', models.DateTimeField(editable=False, null=True)),
-                ('release_as', models.CharField(blank=True, choices=[('logged_out', 'Logged out'), ('ready', 'Ready'), ('not_ready', 'Not ready'), ('reserved', 'Reserved'), ('on_call', 'On a call'), ('wrap_up', 'Wrap-up')], editable=False, max_length=16)),
-                ('release_reason', models.CharField(blank=True, editable=False, max_length=64)),
-                ('release_wrap_up', models.PositiveIntegerField(default=0, editable=False)),
-                ('user', models.OneToOneField(blank=True, help_text='Who works as this agent.', null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
-                ('switch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='agents', to='telephony.switch')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(help_text="The name in targets: kate@StatServer.A", max_length=64, unique=True),
+                ),
+                (
+                    "sip_address",
+                    models.CharField(help_text="The agent's phone in the switch's syntax: PJSIP/kate", max_length=128),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("logged_out", "Logged out"),
+                            ("ready", "Ready"),
+                            ("not_ready", "Not ready"),
+                            ("reserved", "Reserved"),
+                            ("on_call", "On a call"),
+                            ("wrap_up", "Wrap-up"),
+                        ],
+                        default="logged_out",
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, help_text="Why the agent is not ready.", max_length=64)),
+                ("state_since", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("idle_since", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "next_state",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("logged_out", "Logged out"),
+                            ("ready", "Ready"),
+                            ("not_ready", "Not ready"),
+                            ("reserved", "Reserved"),
+                            ("on_call", "On a call"),
+                            ("wrap_up", "Wrap-up"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("next_reason", models.CharField(blank=True, max_length=64)),
+                ("reserved_for", models.CharField(blank=True, editable=False, max_length=64, null=True)),
+                ("reservation", models.CharField(blank=True, editable=False, max_length=40)),
+                ("reserved_until", models.DateTimeField(editable=False, null=True)),
+                ("wrap_up_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "release_as",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("logged_out", "Logged out"),
+                            ("ready", "Ready"),
+                            ("not_ready", "Not ready"),
+                            ("reserved", "Reserved"),
+                            ("on_call", "On a call"),
+                            ("wrap_up", "Wrap-up"),
+                        ],
+                        editable=False,
+                        max_length=16,
+                    ),
+                ),
+                ("release_reason", models.CharField(blank=True, editable=False, max_length=64)),
+                ("release_wrap_up", models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "user",
+                    models.OneToOneField(
+                        blank=True,
+                        help_text="Who works as this agent.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "switch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="agents", to="telephony.switch"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AgentGroup',
+            name="AgentGroup",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='The name in targets: Billing@StatServer.GA', max_length=64, unique=True)),
-                ('agents', models.ManyToManyField(blank=True, related_name='groups', to='telephony.agent')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="The name in targets: Billing@StatServer.GA", max_length=64, unique=True
+                    ),
+                ),
+                ("agents", models.ManyToManyField(blank=True, related_name="groups", to="telephony.agent")),
             ],
         ),
         migrations.CreateModel(
-            name='Call',
+            name="Call",
             fields=[
-                ('owner', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('wish', models.JSONField()),
-                ('wish_number', models.PositiveIntegerField(default=1)),
-                ('settled', models.BooleanField(default=False, help_text='Nothing is left to do for this wish.')),
-                ('news', models.PositiveIntegerField(default=0, help_text='Counts what the switch reported that may need an act.')),
-                ('claim', models.CharField(blank=True, max_length=40)),
-                ('claim_until', models.DateTimeField(null=True)),
-                ('look_at', models.DateTimeField()),
-                ('looks', models.PositiveSmallIntegerField(default=0)),
+                ("owner", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("wish", models.JSONField()),
+                ("wish_number", models.PositiveIntegerField(default=1)),
+                ("settled", models.BooleanField(default=False, help_text="Nothing is left to do for this wish.")),
+                (
+                    "news",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Counts what the switch reported that may need an act."
+                    ),
+                ),
+                ("claim", models.CharField(blank=True, max_length=40)),
+                ("claim_until", models.DateTimeField(null=True)),
+                ("look_at", models.DateTimeField()),
+                ("looks", models.PositiveSmallIntegerField(default=0)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('settled', False)), fields=['look_at'], name='call_unsettled')],
+                "indexes": [
+                    models.Index(condition=models.Q(("settled", False)), fields=["look_at"], name="call_unsettled")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='QueueEntry',
+            name="QueueEntry",
             fields=[
-                ('owner', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('queue', models.CharField(max_length=64)),
-                ('target_key', models.CharField(help_text='The parsed target: GA:Billing, A:kate.', max_length=128)),
-                ('wants', models.CharField(blank=True, choices=[('dial', 'A dial'), ('agent', 'An agent')], max_length=8)),
-                ('visit', models.PositiveIntegerField(help_text='The visit of the stage that wants it.')),
-                ('priority', models.IntegerField(default=0)),
-                ('place_at', models.DateTimeField(help_text='Earlier is further ahead; kept over retries.')),
-                ('eligible_at', models.DateTimeField(null=True)),
-                ('reserve_seconds', models.PositiveIntegerField()),
-                ('granted', models.BooleanField(default=False, help_text='It may dial, or did: an agent is counted on for it.')),
+                ("owner", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("queue", models.CharField(max_length=64)),
+                ("target_key", models.CharField(help_text="The parsed target: GA:Billing, A:kate.", max_length=128)),
+                (
+                    "wants",
+                    models.CharField(blank=True, choices=[("dial", "A dial"), ("agent", "An agent")], max_length=8),
+                ),
+                ("visit", models.PositiveIntegerField(help_text="The visit of the stage that wants it.")),
+                ("priority", models.IntegerField(default=0)),
+                ("place_at", models.DateTimeField(help_text="Earlier is further ahead; kept over retries.")),
+                ("eligible_at", models.DateTimeField(null=True)),
+                ("reserve_seconds", models.PositiveIntegerField()),
+                (
+                    "granted",
+                    models.BooleanField(default=False, help_text="It may dial, or did: an agent is counted on for it."),
+                ),
             ],
             options={
-                'indexes': [models.Index(models.F('target_key'), models.F('wants'), models.OrderBy(models.F('priority'), descending=True), models.F('place_at'), condition=models.Q(('eligible_at__isnull', False)), name='queue_entry_eligible'), models.Index(fields=['queue', 'place_at'], name='queue_entry_place')],
+                "indexes": [
+                    models.Index(
+                        models.F("target_key"),
+                        models.F("wants"),
+                        models.OrderBy(models.F("priority"), descending=True),
+                        models.F("place_at"),
+                        condition=models.Q(("eligible_at__isnull", False)),
+                        name="queue_entry_eligible",
+                    ),
+                    models.Index(fields=["queue", "place_at"], name="queue_entry_place"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SimulatedLeg',
+            name="SimulatedLeg",
             fields=[
-                ('id', models.CharField(max_length=96, primary_key=True, serialize=False)),
-                ('endpoint', models.CharField(max_length=192)),
-                ('detect', models.BooleanField()),
-                ('created_at', models.DateTimeField()),
-                ('dialled_at', models.DateTimeField(null=True)),
-                ('rings_at', models.DateTimeField(null=True)),
-                ('answers_at', models.DateTimeField(null=True)),
-                ('beep_at', models.DateTimeField(help_text="End of an answering machine's greeting.", null=True)),
-                ('talk_seconds', models.FloatField(help_text='Hangs up that long after being joined; null: never.', null=True)),
-                ('sounds', models.PositiveIntegerField(db_default=0, help_text='The last list of sounds that was played.')),
-                ('bridge', models.CharField(db_default='', max_length=96)),
-                ('deleted', models.BooleanField(db_default=False, help_text='Hung up by us; its end is not delivered yet.')),
-                ('switch', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='telephony.switch')),
+                ("id", models.CharField(max_length=96, primary_key=True, serialize=False)),
+                ("endpoint", models.CharField(max_length=192)),
+                ("detect", models.BooleanField()),
+                ("created_at", models.DateTimeField()),
+                ("dialled_at", models.DateTimeField(null=True)),
+                ("rings_at", models.DateTimeField(null=True)),
+                ("answers_at", models.DateTimeField(null=True)),
+                ("beep_at", models.DateTimeField(help_text="End of an answering machine's greeting.", null=True)),
+                (
+                    "talk_seconds",
+                    models.FloatField(help_text="Hangs up that long after being joined; null: never.", null=True),
+                ),
+                (
+                    "sounds",
+                    models.PositiveIntegerField(db_default=0, help_text="The last list of sounds that was played."),
+                ),
+                ("bridge", models.CharField(db_default="", max_length=96)),
+                (
+                    "deleted",
+                    models.BooleanField(db_default=False, help_text="Hung up by us; its end is not delivered yet."),
+                ),
+                (
+                    "switch",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="telephony.switch"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RoutePoint',
+            name="RoutePoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64)),
-                ('endpoint', models.CharField(default='{number}', help_text="How the switch is told to dial; {number} is the customer's number: PJSIP/{number}@trunk", max_length=128)),
-                ('failures', models.PositiveIntegerField(default=0, editable=False)),
-                ('unavailable_until', models.DateTimeField(editable=False, null=True)),
-                ('switch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='route_points', to='telephony.switch')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=64)),
+                (
+                    "endpoint",
+                    models.CharField(
+                        default="{number}",
+                        help_text="How the switch is told to dial; {number} is the customer's number: PJSIP/{number}@trunk",
+                        max_length=128,
+                    ),
+                ),
+                ("failures", models.PositiveIntegerField(default=0, editable=False)),
+                ("unavailable_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "switch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="route_points", to="telephony.switch"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Leg',
+            name="Leg",
             fields=[
-                ('id', models.CharField(max_length=96, primary_key=True, serialize=False)),
-                ('party', models.CharField(choices=[('customer', 'customer'), ('agent', 'agent')], max_length=8)),
-                ('attempt', models.PositiveIntegerField()),
-                ('endpoint', models.CharField(max_length=192)),
-                ('detect', models.BooleanField(default=False)),
-                ('state', models.CharField(choices=[('created', 'created'), ('sent', 'sent'), ('ringing', 'ringing'), ('up', 'up'), ('ended', 'ended')], default=telephony.switch.LegState['CREATED'], max_length=8)),
-                ('created_at', models.DateTimeField()),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('dialling_seen', models.BooleanField(default=False, help_text='The switch reported that the call left.')),
-                ('rang', models.BooleanField(default=False)),
-                ('answered_at', models.DateTimeField(null=True)),
-                ('sounds', models.PositiveIntegerField(default=0)),
-                ('sounds_taken', models.BooleanField(default=False)),
-                ('sounds_over', models.BooleanField(default=True)),
-                ('bridge', models.CharField(blank=True, help_text='As the switch last reported it.', max_length=96)),
-                ('deleting', models.BooleanField(default=False, help_text='We asked the switch to delete it.')),
-                ('cause', models.CharField(blank=True, choices=[('hangup', 'hangup'), ('busy', 'busy'), ('no_answer', 'no_answer'), ('refused', 'refused'), ('unreachable', 'unreachable'), ('cancelled', 'cancelled'), ('unknown', 'unknown')], max_length=16)),
-                ('agent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='telephony.agent')),
-                ('call', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='legs', to='telephony.call')),
-                ('route_point', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='telephony.routepoint')),
-                ('switch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='telephony.switch')),
+                ("id", models.CharField(max_length=96, primary_key=True, serialize=False)),
+                ("party", models.CharField(choices=[("customer", "customer"), ("agent", "agent")], max_length=8)),
+                ("attempt", models.PositiveIntegerField()),
+                ("endpoint", models.CharField(max_length=192)),
+                ("detect", models.BooleanField(default=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("created", "created"),
+                            ("sent", "sent"),
+                            ("ringing", "ringing"),
+                            ("up", "up"),
+                            ("ended", "ended"),
+                        ],
+                        default=telephony.switch.LegState["CREATED"],
+                        max_length=8,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("sent_at", models.DateTimeField(null=True)),
+                (
+                    "dialling_seen",
+                    models.BooleanField(default=False, help_text="The switch reported that the call left."),
+                ),
+                ("rang", models.BooleanField(default=False)),
+                ("answered_at", models.DateTimeField(null=True)),
+                ("sounds", models.PositiveIntegerField(default=0)),
+                ("sounds_taken", models.BooleanField(default=False)),
+                ("sounds_over", models.BooleanField(default=True)),
+                ("bridge", models.CharField(blank=True, help_text="As the switch last reported it.", max_length=96)),
+                ("deleting", models.BooleanField(default=False, help_text="We asked the switch to delete it.")),
+                (
+                    "cause",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("hangup", "hangup"),
+                            ("busy", "busy"),
+                            ("no_answer", "no_answer"),
+                            ("refused", "refused"),
+                            ("unreachable", "unreachable"),
+                            ("cancelled", "cancelled"),
+                            ("unknown", "unknown"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "agent",
+                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to="telephony.agent"),
+                ),
+                (
+                    "call",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="legs", to="telephony.call"
+                    ),
+                ),
+                (
+                    "route_point",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, to="telephony.routepoint"
+                    ),
+                ),
+                ("switch", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="telephony.switch")),
             ],
         ),
         migrations.CreateModel(
-            name='UnconfirmedDeletion',
+            name="UnconfirmedDeletion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('leg', models.CharField(max_length=96, unique=True)),
-                ('switch', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='telephony.switch')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("leg", models.CharField(max_length=96, unique=True)),
+                ("switch", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="telephony.switch")),
             ],
         ),
         migrations.CreateModel(
-            name='SimulatedHappening',
+            name="SimulatedHappening",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('leg', models.CharField(max_length=96)),
-                ('at', models.DateTimeField()),
-                ('kind', models.CharField(help_text="Name of the event's class in telephony.switch.", max_length=16)),
-                ('data', models.TextField(help_text='Its other fields as JSON.')),
-                ('switch', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='telephony.switch')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("leg", models.CharField(max_length=96)),
+                ("at", models.DateTimeField()),
+                ("kind", models.CharField(help_text="Name of the event's class in telephony.switch.", max_length=16)),
+                ("data", models.TextField(help_text="Its other fields as JSON.")),
+                (
+                    "switch",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="telephony.switch"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['switch', 'at'], name='simulated_happening_due'), models.Index(fields=['leg'], name='simulated_happening_leg')],
+                "indexes": [
+                    models.Index(fields=["switch", "at"], name="simulated_happening_due"),
+                    models.Index(fields=["leg"], name="simulated_happening_leg"),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='routepoint',
-            constraint=models.UniqueConstraint(fields=('name', 'switch'), name='route_point_name'),
+            model_name="routepoint",
+            constraint=models.UniqueConstraint(fields=("name", "switch"), name="route_point_name"),
         ),
         migrations.AddIndex(
-            model_name='leg',
-            index=models.Index(condition=models.Q(('state', 'ended'), _negated=True), fields=['switch'], name='leg_alive'),
+            model_name="leg",
+            index=models.Index(
+                condition=models.Q(("state", "ended"), _negated=True), fields=["switch"], name="leg_alive"
+            ),
         ),
         migrations.AddIndex(
-            model_name='leg',
-            index=models.Index(condition=models.Q(('dialling_seen', False), ('state', 'sent')), fields=['sent_at'], name='leg_silent'),
+            model_name="leg",
+            index=models.Index(
+                condition=models.Q(("dialling_seen", False), ("state", "sent")), fields=["sent_at"], name="leg_silent"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='leg',
-            constraint=models.UniqueConstraint(fields=('call', 'party', 'attempt'), name='leg_one_per_attempt'),
+            model_name="leg",
+            constraint=models.UniqueConstraint(fields=("call", "party", "attempt"), name="leg_one_per_attempt"),
         ),
         migrations.AddConstraint(
-            model_name='leg',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'ended'), _negated=True), fields=('call', 'party'), name='leg_one_alive'),
+            model_name="leg",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "ended"), _negated=True), fields=("call", "party"), name="leg_one_alive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='leg',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'ended'), _negated=True), fields=('agent',), name='leg_one_alive_per_agent'),
+            model_name="leg",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "ended"), _negated=True), fields=("agent",), name="leg_one_alive_per_agent"
+            ),
         ),
         migrations.AddIndex(
-            model_name='agent',
-            index=models.Index(condition=models.Q(('state', 'ready')), fields=['idle_since'], name='agent_ready'),
+            model_name="agent",
+            index=models.Index(condition=models.Q(("state", "ready")), fields=["idle_since"], name="agent_ready"),
         ),
         migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.UniqueConstraint(fields=('reserved_for',), name='agent_one_per_owner'),
+            model_name="agent",
+            constraint=models.UniqueConstraint(fields=("reserved_for",), name="agent_one_per_owner"),
         ),
         migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('reserved_for__isnull', False), ('state__in', ['reserved', 'on_call'])), models.Q(models.Q(('state__in', ['reserved', 'on_call']), _negated=True), ('reserved_for__isnull', True)), _connector='OR'), name='agent_reserved_iff_owner'),
+            model_name="agent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("reserved_for__isnull", False), ("state__in", ["reserved", "on_call"])),
+                    models.Q(
+                        models.Q(("state__in", ["reserved", "on_call"]), _negated=True), ("reserved_for__isnull", True)
+                    ),
+                    _connector="OR",
+                ),
+                name="agent_reserved_iff_owner",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'wrap_up'), _negated=True), ('wrap_up_until__isnull', False), _connector='OR'), name='agent_wrap_up_ends'),
+            model_name="agent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "wrap_up"), _negated=True), ("wrap_up_until__isnull", False), _connector="OR"
+                ),
+                name="agent_wrap_up_ends",
+            ),
         ),
     ]

@@ -194,20 +194,21 @@ def test_every_stage_has_a_handler_and_a_public_state() -> None:
     assert set(projections.STATES) == set(Stage)
 
 
-LEG = st.tuples(st.sampled_from(Party), st.integers(0, 4))
+PARTIES = st.sampled_from(Party)
+ATTEMPTS = st.integers(0, 4)
 ANY_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(TimerFired, st.sampled_from(["stage", "queue_ttl", "agent_wait"]), st.integers(0, 25)),
     st.just(Cancelled("customer")),
     st.just(Expired()),
     st.just(SetAside("boom")),
-    st.builds(lambda leg: LegDialling(*leg), LEG),
-    st.builds(lambda leg: LegAnswered(*leg), LEG),
-    st.builds(lambda leg, verdict: LegProgress(*leg, verdict), LEG, st.sampled_from(Verdict)),
-    st.builds(lambda leg, number: LegSoundsFinished(*leg, number), LEG, st.integers(0, 6)),
-    st.builds(LegsJoined, st.integers(0, 4)),
-    st.builds(lambda leg, cause: LegEnded(*leg, cause), LEG, st.sampled_from(EndCause)),
-    st.builds(lambda leg: DialRefused(*leg, "no", None), LEG),
-    st.builds(lambda leg: TrunkUnavailable(*leg, "down", NOON + timedelta(hours=1)), LEG),
+    st.builds(LegDialling, PARTIES, ATTEMPTS),
+    st.builds(LegAnswered, PARTIES, ATTEMPTS),
+    st.builds(LegProgress, PARTIES, ATTEMPTS, st.sampled_from(Verdict)),
+    st.builds(LegSoundsFinished, PARTIES, ATTEMPTS, st.integers(0, 6), failed=st.booleans()),
+    st.builds(LegsJoined, ATTEMPTS),
+    st.builds(LegEnded, PARTIES, ATTEMPTS, st.sampled_from(EndCause)),
+    st.builds(DialRefused, PARTIES, ATTEMPTS, st.just("no")),
+    st.builds(TrunkUnavailable, PARTIES, ATTEMPTS, st.just("down"), st.just(NOON + timedelta(hours=1))),
     st.builds(lambda n, visit: AgentReserved("kate", f"r{n}", visit), st.integers(0, 9999), st.integers(0, 25)),
     st.builds(DialGranted, st.integers(0, 25)),
     st.builds(lambda n: ReservationExpired("kate", f"r{n}"), st.integers(0, 9999)),
@@ -218,7 +219,7 @@ FITTING = st.sampled_from(["answer", "human", "machine", "sounds", "reserve", "a
 
 def fitting(hint: str, session: Session) -> Event:
     customer, agent = (Party.CUSTOMER, session.attempt), (Party.AGENT, session.agent_attempt)
-    return {
+    fits: dict[str, Event] = {
         "answer": LegAnswered(*customer),
         "human": LegProgress(*customer, Verdict.HUMAN),
         "machine": LegProgress(*customer, Verdict.MACHINE),
@@ -229,7 +230,8 @@ def fitting(hint: str, session: Session) -> Event:
         "end": LegEnded(*agent, EndCause.NO_ANSWER),
         "timer": TimerFired("stage", session.visit),
         "grant": DialGranted(session.visit),
-    }[hint]
+    }
+    return fits[hint]
 
 
 @settings(max_examples=400, deadline=None)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import psutil
 import psycopg
@@ -48,7 +48,7 @@ class Installation:
         self.key = ""
         self.groups: dict[str, subprocess.Popen[bytes]] = {}
 
-    def __enter__(self) -> Installation:
+    def __enter__(self) -> Self:
         try:
             self._start()
         except BaseException:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,7 +128,7 @@ def test_an_answering_machine_gets_the_message_after_its_beep(
     ids=["busy", "no answer", "refused"],
 )
 def test_whoever_is_not_reached_is_called_again_and_then_given_up(
-    centre: Centre, asterisk: Asterisk, phones: Phones, behaviour: dict[str, object], result: str
+    centre: Centre, asterisk: Asterisk, phones: Phones, behaviour: dict[str, Any], result: str
 ) -> None:
     centre.begin("kate", _max_dial_attempts="2", _ixn_createcall_timeout="2")
     ann = phones.customer(**behaviour)
