@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         default="callbacksite-cpd",
-                        help_text="Dialplan context that runs AMD and comes back through Stasis (docs/operators.md).",
+                        help_text="Dialplan context that runs AMD and comes back through Stasis (docs/asterisk.md).",
                         max_length=64,
                         verbose_name="detection context",
                     ),
