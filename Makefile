@@ -8,7 +8,7 @@ JOBS ?= 2
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-unit test-browser test-live bench lint format types imports schema check constraints clean
+.PHONY: help run manage test test-unit test-browser test-crash test-live bench lint format types imports schema check constraints clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
@@ -20,16 +20,19 @@ manage:  ## a command of Django's beside `make run`: make manage COMMAND=creates
 	@test -f .local/env || { echo "Nothing runs from this folder: make run first." >&2; exit 1; }
 	@set -a && . .local/env && $(BIN)/python manage.py $(COMMAND)
 
-test: test-unit test-browser  ## all tests that need no root
+test: test-unit test-browser  ## the tests that need no root, but for those of test-crash
 
 test-unit: .venv/dev.stamp
-	$(BIN)/python -m pytest -n $(JOBS) -m "not live and not e2e"
+	$(BIN)/python -m pytest -n $(JOBS) -m "not live and not e2e and not crash"
 
 # A process of its own: the browser's driver keeps an event loop running, in which Django refuses to query and asyncio
 # tests cannot start.
 test-browser: .venv/dev.stamp
 	@bin/need-chromium
 	DJANGO_ALLOW_ASYNC_UNSAFE=1 $(BIN)/python -m pytest -m e2e
+
+test-crash: .venv/dev.stamp  ## stop the service at every commit and act, and kill its processes at random (15 minutes)
+	$(BIN)/python -m pytest -n $(JOBS) -m crash
 
 test-live: .venv/dev.stamp  ## a real Asterisk and real phones (root)
 	@test "$$(id -u)" = 0 || { echo "make test-live needs root: it installs Asterisk into a folder of its own." >&2; exit 1; }

@@ -17,7 +17,7 @@ from tests.chaos.clients import Clients
 from tests.chaos.installation import Installation
 from tests.chaos.witness import WITNESS
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow]
+pytestmark = pytest.mark.crash
 
 SEED = 20260101
 CALLBACKS = 300
