@@ -24,7 +24,7 @@ from services.models import QUERY, START, ApiKey, ConfiguredService
 from tests.api.conftest import OPTIONS
 from tests.api.test_seeds import IMMEDIATE, SEED_1, multipart
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = pytest.mark.django_db(transaction=True)
 MEGABYTE = 1024 * 1024
 
 
