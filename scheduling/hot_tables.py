@@ -1,7 +1,7 @@
 """Storage settings for tables whose rows change many times in a short life; for migrations.
 
-Room on the page keeps updates out of the indexes, and dead rows are collected early, so that the tables stay as small as
-what is alive. Setting them takes no lock that reading or writing waits for.
+Room on the page keeps updates out of the indexes, and dead rows are collected early, so that the tables stay as small
+as what is alive. Setting them takes no lock that reading or writing waits for.
 """
 
 from django.db.migrations import RunSQL
