@@ -3,9 +3,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
     """Debian's Chromium instead of a download; as root it runs only without its sandbox."""
     return {"executable_path": "/usr/bin/chromium", "args": ["--no-sandbox", "--disable-dev-shm-usage"]}
+
+
+@receiver(connection_created)
+def be_patient(connection: BaseDatabaseWrapper, **_: object) -> None:
+    """A test keeps its transaction open while it thinks; the limit on idle transactions is for the service."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET idle_in_transaction_session_timeout = 0")
