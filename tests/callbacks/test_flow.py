@@ -86,7 +86,8 @@ def test_the_connect_treatment_is_heard_before_an_agent_is_looked_for() -> None:
     assert stages(callback)[3:6] == ["detecting", "greeting", "waiting"]
 
 
-def test_processing_is_shown_when_the_session_is_retained() -> None:
+def test_processing_is_shown_when_the_session_is_retained(settings: Any) -> None:
+    settings.SIMULATOR_SPEED = 20.0  # the talk is still going on when the cancel comes
     world = World(_retain_session_until_ixn_deleted="true")
     world.ready()
     callback = world.start(number("89"))
@@ -209,7 +210,7 @@ def test_an_agent_who_turns_ready_gets_whoever_waits() -> None:
 )
 def test_a_cancel_is_confirmed_at_every_stage(stage: str, settings: Any) -> None:
     # Slow enough for the stage to be met: answer and verdict would else be read together.
-    settings.SIMULATOR_SPEED = {"detecting": 2.0, "connecting": 20.0}.get(stage, 200.0)
+    settings.SIMULATOR_SPEED = {"detecting": 0.7, "ringing": 20.0, "connecting": 20.0}.get(stage, 200.0)
     world = World(agents=("kate?answer=20",))
     endings = {"ringing": "91", "retrying": "80"}
     callback = world.start(number(endings.get(stage, "32")), **({"desired_in": "1000"} if stage == "scheduled" else {}))
@@ -253,19 +254,21 @@ def test_a_delayed_callback_is_dialled_when_an_agent_is_ready() -> None:
     assert world.finish(callback).reason == "AGENT_CONNECTED"
 
 
-def test_delayed_callbacks_are_not_dialled_beyond_the_agents_they_could_use() -> None:
+def test_delayed_callbacks_are_not_dialled_beyond_the_agents_they_could_use(settings: Any) -> None:
+    settings.SIMULATOR_SPEED = 20.0  # those who are dialled ring long enough to be counted
     world = World(agents=("kate", "omar"), _wait_for_agent="true")
     world.ready()
     for _ in range(5):
-        world.start()
+        world.start(number("91"))
     world.run(lambda: Callback.objects.filter(stage="ringing").count() == 2)
     assert Callback.objects.filter(stage="awaiting").count() == 3
 
 
-def test_not_ready_during_a_call_is_taken_up_after_it() -> None:
+def test_not_ready_during_a_call_is_taken_up_after_it(settings: Any) -> None:
+    settings.SIMULATOR_SPEED = 20.0  # the talk is still going on when they ask
     world = World(_wrap_up_time="0")
     world.ready()
-    callback = world.start()
+    callback = world.start(number("89"))
     world.run(lambda: Callback.objects.get().stage == "talking")
     with pytest.raises(agents.AgentBusy):
         agents.go_not_ready(Agent.objects.get(), "lunch", world.now())
