@@ -8,7 +8,7 @@ JOBS ?= 2
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-unit test-browser test-crash test-live bench lint format types imports schema check constraints clean
+.PHONY: help run manage test test-unit test-browser test-crash test-live bench lint format types imports schema environment check constraints clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
@@ -52,6 +52,9 @@ format: .venv/dev.stamp  ## put the code into its form
 
 types: .venv/dev.stamp  ## mypy
 	$(BIN)/mypy .
+
+environment: .venv/dev.stamp  ## write docs/environment.md anew
+	$(BIN)/python -m callbacksite.environment > docs/environment.md
 
 schema: .venv/dev.stamp  ## write docs/openapi.yaml anew
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml

@@ -1,17 +1,33 @@
-"""All settings; every environment variable that the project reads is read here."""
+"""All settings; every environment variable that the project reads is read here and described in docs/environment.md."""
 
 from pathlib import Path
 
-import environ
-
-env = environ.Env()
+from callbacksite import environment as env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="insecure-only-for-local-use-set-SECRET_KEY-in-production-0123456789")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SECRET_KEY = env.secret(
+    "SECRET_KEY",
+    default="insecure-only-for-local-use-set-SECRET_KEY-in-production-0123456789",
+    shown="an insecure one",
+    help="signs sessions; at least 50 random characters, different for every installation, the same on all its hosts",
+)
+ALLOWED_HOSTS = env.several(
+    "ALLOWED_HOSTS",
+    default=["localhost", "127.0.0.1", "[::1]"],
+    help="the names under which the web is reached",
+)
+# Behind TLS in production: every flag follows this one switch, so that `make run` works over plain HTTP.
+HTTPS = env.boolean("HTTPS", default=False, help="`true` in production: secure cookies, HSTS, redirects to https")
+BEHIND_PROXY = env.boolean(
+    "BEHIND_PROXY",
+    default=False,
+    help="believe the header X-Forwarded-Proto of the proxy that ends TLS; only with `HTTPS=true`",
+)
+CSRF_TRUSTED_ORIGINS = env.several(
+    "CSRF_TRUSTED_ORIGINS", default=[], help="further origins, as https://host, from which the pages' forms may be sent"
+)
+DEBUG = env.boolean("DEBUG", default=False, help="never in production: shows settings to whoever causes an error")
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -66,10 +82,16 @@ TEMPLATES = [
 # No statement waits longer than its caller can: a request that meets a lock answers 503 instead of hanging
 # (docs/architecture.md, invariant 6). Migrations and maintenance commands run without these limits.
 _TIMEOUTS = "-c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000 -c statement_timeout=10000"
-_DATABASE = env.db_url("DATABASE_URL", default="postgres:///callbacksite")
+_DATABASE = env.database(
+    "DATABASE_URL", default="postgres:///callbacksite", help="the PostgreSQL database, the service's only memory"
+)
 # Bound and prepared by the server: it plans the few statements of the flow once, not a hundred times a callback.
 _DATABASE["OPTIONS"] = {**_DATABASE.get("OPTIONS", {}), "server_side_binding": True}
-if not env.bool("DATABASE_MAINTENANCE", default=False):
+if not env.boolean(
+    "DATABASE_MAINTENANCE",
+    default=False,
+    help="`true` for long work by hand: statements have no time limit. `manage.py migrate` sets it by itself",
+):
     _DATABASE["OPTIONS"]["options"] = _TIMEOUTS
 DATABASES = {"default": {**_DATABASE, "CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -85,36 +107,70 @@ LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 
 LANGUAGE_CODE = "en-us"
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = env.zone("TIME_ZONE", default="UTC", help="of the pages; the database and the API speak UTC")
 USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STATIC_ROOT = env.folder(
+    "STATIC_ROOT", default=BASE_DIR / "staticfiles", shown="staticfiles", help="where `collectstatic` puts files"
+)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
-# Behind TLS in production: every flag follows this one switch, so that `make run` works over plain HTTP.
-HTTPS = env.bool("HTTPS", default=False)
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
-if HTTPS and env.bool("BEHIND_PROXY", default=False):
+if HTTPS and BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # The first path part of the wire protocol: /genesys/1/service/callback/...
-API_BASE_PATH = env.str("API_BASE_PATH", default="genesys").strip("/")
+API_BASE_PATH = env.text("API_BASE_PATH", default="genesys", help="first part of the API's path").strip("/")
 # The vendor leaves start, query and cancel open to everybody; here that is a decision of the operator.
-API_ALLOW_ANONYMOUS = env.bool("API_ALLOW_ANONYMOUS", default=False)
-# The web pages, as scheme://host[:port], whose scripts may call the API (docs/adr/0010-cors.md).
-CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
-# The number before the dash of every callback's id, as the vendor prints it: 369-f5d50ce1-...
-NODE_ID = env.int("NODE_ID", default=369)
-# How many times faster than life the simulator's people ring, talk and hang up (docs/simulator.md).
-SIMULATOR_SPEED = env.float("SIMULATOR_SPEED", default=1.0)
+API_ALLOW_ANONYMOUS = env.boolean(
+    "API_ALLOW_ANONYMOUS", default=False, help="`true`: no key is needed to start, look up and cancel callbacks"
+)
+CORS_ALLOWED_ORIGINS = env.several(
+    "CORS_ALLOWED_ORIGINS",
+    default=[],
+    help="origins, as scheme://host[:port], whose web pages may call the API ([why](adr/0010-cors.md))",
+)
+# As the vendor prints it: 369-f5d50ce1-...
+NODE_ID = env.whole(
+    "NODE_ID", default=369, lowest=0, highest=999999, help="number before the dash of every callback's id"
+)
+SIMULATOR_SPEED = env.decimal(
+    "SIMULATOR_SPEED",
+    default=1.0,
+    lowest=0.01,
+    highest=1000,
+    help="how many times faster than life the [simulator](simulator.md)'s people ring, talk and hang up",
+)
+
+# For gunicorn (deploy/gunicorn.conf.py).
+WEB_BIND = env.text(
+    "WEB_BIND", default="127.0.0.1:8000", help="where the web listens: ADDRESS:PORT, or unix:/path/of/a/socket"
+)
+WEB_WORKERS = env.whole(
+    "WEB_WORKERS", default=2, lowest=1, highest=64, help="processes of the web; one a core is right"
+)
+WEB_THREADS = env.whole(
+    "WEB_THREADS",
+    default=4,
+    lowest=1,
+    highest=64,
+    help="requests that each of them serves at once; each keeps a connection to PostgreSQL",
+)
+FORWARDED_ALLOW_IPS = env.text(
+    "FORWARDED_ALLOW_IPS",
+    default="127.0.0.1,::1",
+    help="addresses of the proxies that are believed about the scheme and the header `gms_user`; never `*` where others "
+    "can reach the web",
+)
+
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 # No view takes a file: a file part of a start request is refused by name.
@@ -138,7 +194,9 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
-REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+REDIS_URL = env.broker(
+    "REDIS_URL", default="redis://127.0.0.1:6379/0", help="the Redis that carries kicks between the processes"
+)
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 # Else Celery opens a connection to the database for every task, which costs the database more than the task does.
@@ -175,7 +233,12 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "scheduling.tasks.sweep", "schedule": 10.0, "options": {"expires": 60}},
 }
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_LEVEL = env.choice(
+    "LOG_LEVEL",
+    default="INFO",
+    choices=["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    help="the least important log lines that are written",
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -15,11 +15,11 @@ from callbacksite.celery import app
 ROOT = Path(settings.BASE_DIR)
 PACKAGES = ("callbacks", "telephony", "scheduling", "services", "callbacksite")
 QUEUES = {"flow", "outside", "clock", "sweeps"}
-# Beside settings.py only what runs before the settings, or runs other programs, may look at the environment.
+# Beside environment.py only what runs before the settings, or runs other programs, may look at the environment.
 READERS = {
-    "callbacksite/settings.py",
     "callbacksite/celery.py",
     "callbacksite/embedded.py",
+    "callbacksite/environment.py",
     "callbacksite/run.py",
     "callbacksite/wsgi.py",
 }
