@@ -31,11 +31,13 @@ _USER_TERMINATED_IMMEDIATE = {
     "_urs_strategy_update_sub_routine": "SetRouteDelay",
 }
 
+CUSTOM = CommonDefaultConfiguration("Custom", {})
+
 CALLBACK_CONFIGURATIONS = (
     CommonDefaultConfiguration("User Terminated Immediate", _USER_TERMINATED_IMMEDIATE),
     CommonDefaultConfiguration(
         "User Terminated Delayed",
         {**_USER_TERMINATED_IMMEDIATE, "_wait_for_agent": "true", "_wait_for_user_confirm": "true"},
     ),
-    CommonDefaultConfiguration("Custom", {}),
+    CUSTOM,
 )

@@ -55,8 +55,8 @@ class Kind:
 
     `allowed` ends the sentence "allowed is …". `parse` gets a stripped, non-empty text and raises ValueError, best a
     BadValue. `check` looks up what the text names and raises ValueError when it is not there. `choices` are
-    (text, label) pairs as of now. `empty` is the value of an empty text. `cached` must be False where parse() returns
-    something its caller could change.
+    (text, label) pairs as of now; the widget "several" stores several of them, with commas between. `empty` is the
+    value of an empty text. `cached` must be False where parse() returns something its caller could change.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Kind:
     choices: Callable[[], list[tuple[str, str]]] | None = None
     check: Callable[[str], None] | None = None
     empty: object = None
-    widget: Literal["line", "lines", "number", "select"] = "line"
+    widget: Literal["line", "lines", "number", "select", "several"] = "line"
     unit: str = ""
     minimum: int | None = None
     maximum: int | None = None

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from services.catalogue import CALLBACK_OPTIONS, OptionError
+from services.catalogue import CALLBACK_OPTIONS, OptionError, OptionWarning
 
 Values = Mapping[str, object]
-Rule = Callable[[Values, Mapping[str, str]], Iterator[OptionError]]
+# Errors refuse a save, warnings are shown.
+Rule = Callable[[Values, Mapping[str, str]], Iterator[OptionError | OptionWarning]]
 
 
 def confirm_needs_waiting(values: Values, texts: Mapping[str, str]) -> Iterator[OptionError]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from services.catalogue import CALLBACK_OPTIONS, SECTIONS, Option
-from services.configurations import CALLBACK_CONFIGURATIONS, CommonDefaultConfiguration
+from services.catalogue import CALLBACK_OPTIONS, CAPACITY_OPTIONS, OFFICE_HOURS_OPTIONS, SECTIONS, Option
+from services.configurations import CALLBACK_CONFIGURATIONS, CUSTOM, CommonDefaultConfiguration
 from services.rules import CALLBACK_RULES, Rule
 
 
@@ -19,7 +19,11 @@ class UnknownType(LookupError):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ServiceType:
-    """`url` is what stands before the service's name in its URL, after the API version."""
+    """`url` is what stands before the service's name in its URL, after the API version.
+
+    A numbered family of options stands in `options`, `by_name` and `defaults()` once, by the name without a number,
+    which is an option like its members.
+    """
 
     name: str
     label: str
@@ -29,12 +33,20 @@ class ServiceType:
     sections: tuple[str, ...]
     rules: tuple[Rule, ...] = ()
     by_name: Mapping[str, Option] = field(init=False)
+    _families: tuple[Option, ...] = field(init=False)
     _defaults: Mapping[str, Mapping[str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
         own = {option.name: option.default for option in self.options}
         object.__setattr__(self, "by_name", {option.name: option for option in self.options})
+        object.__setattr__(self, "_families", tuple(option for option in self.options if option.numbered))
         object.__setattr__(self, "_defaults", {c.name: {**own, **c.presets} for c in self.configurations})
+
+    def option(self, name: str) -> Option | None:
+        """The option of this name, also one of a numbered family; None when the type knows none."""
+        if (option := self.by_name.get(name)) is not None:
+            return option
+        return next((member for family in self._families if (member := family.member(name)) is not None), None)
 
     def defaults(self, configuration: str) -> Mapping[str, str]:
         """The text of every option of a service created from this configuration that sets nothing itself.
@@ -79,4 +91,21 @@ CALLBACK = ServiceType(
     sections=SECTIONS,
     rules=CALLBACK_RULES,
 )
-register(CALLBACK)
+OFFICE_HOURS = ServiceType(
+    name="office-hours",
+    label="office hours",
+    url="service/",
+    options=OFFICE_HOURS_OPTIONS,
+    configurations=(CUSTOM,),
+    sections=tuple(dict.fromkeys(option.section for option in OFFICE_HOURS_OPTIONS)),
+)
+CAPACITY = ServiceType(
+    name="capacity",
+    label="capacity",
+    url="service/",
+    options=CAPACITY_OPTIONS,
+    configurations=(CUSTOM,),
+    sections=tuple(dict.fromkeys(option.section for option in CAPACITY_OPTIONS)),
+)
+for _type in (CALLBACK, OFFICE_HOURS, CAPACITY):
+    register(_type)

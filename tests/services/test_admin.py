@@ -54,8 +54,12 @@ def test_adding_asks_for_type_name_and_configuration(admin_client: Client) -> No
     text = page.content.decode()
     assert re.findall(r'<option value="([^"]+)"', text) == [
         "callback",
+        "office-hours",
+        "capacity",
         "User Terminated Immediate",
         "User Terminated Delayed",
+        "Custom",
+        "Custom",
         "Custom",
     ]
     assert f'<a href="{LIST}" class="closelink">Cancel</a>' in text
