@@ -25,6 +25,8 @@ from callbacksite.run import commands
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 60.0
+# What the systemd units allow (TimeoutStopSec).
+STOP_SECONDS = 30.0
 # A commit must survive what happens here, so only the disk's own cache is trusted.
 SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 
@@ -40,6 +42,8 @@ class Installation:
 
     def __init__(self, folder: Path, *, speed: float, agents: Iterable[str], **options: str) -> None:
         self.folder = folder
+        # The code that is started from now on; a newer one may take over.
+        self.root = ROOT
         self.postgres = Postgres(folder / "postgres", SETTINGS)
         self.redis = Redis()
         self.port = free_port()
@@ -66,17 +70,26 @@ class Installation:
         return f"http://127.0.0.1:{self.port}/genesys/1/service/callback/chaos"
 
     def start(self, name: str) -> None:
+        # A second of its kind has a name of its own.
+        command = commands(self.port)[name.removeprefix("second ")]
         with (self.folder / f"{name}.log").open("ab") as log:
             self.groups[name] = subprocess.Popen(
-                # A second of its kind has a name of its own.
-                ends_with_parent(commands(self.port)[name.removeprefix("second ")]),
-                cwd=ROOT,
+                ends_with_parent([part.replace(str(ROOT), str(self.root)) for part in command]),
+                cwd=self.root,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def stop(self, name: str) -> float:
+        """SIGTERM, as a supervisor of processes stops one for good; the seconds that its end took."""
+        begun = time.monotonic()
+        process = self.groups.pop(name)
+        process.terminate()
+        process.wait(STOP_SECONDS)
+        return time.monotonic() - begun
 
     def kill(self, name: str) -> None:
         """SIGKILL for a process and everything that it started."""
