@@ -36,7 +36,8 @@ class Callback(models.Model):
     STATES = [(state.value, state.value.capitalize()) for state in State]
 
     id = models.CharField(max_length=64, primary_key=True)
-    service = models.ForeignKey(ConfiguredService, on_delete=models.PROTECT, related_name="callbacks")
+    # Null once it was deleted, which services.actions.delete_service does only with completed callbacks.
+    service = models.ForeignKey(ConfiguredService, null=True, on_delete=models.SET_NULL, related_name="callbacks")
     service_name = models.CharField(max_length=64)
     state = models.CharField(max_length=12, choices=STATES)
     reason = models.CharField(max_length=64, blank=True, help_text="Why it is completed.")
@@ -65,6 +66,10 @@ class Callback(models.Model):
                 name="callback_completed_iff_reason",
             ),
             models.CheckConstraint(condition=Q(state__in=list(MOVES)), name="callback_state_known"),
+            # A callback that is not over is run by its service's options.
+            models.CheckConstraint(
+                condition=Q(state=State.COMPLETED) | Q(service__isnull=False), name="callback_live_has_service"
+            ),
         ]
         indexes = [
             # The list page and the default query: newest first.
@@ -75,6 +80,8 @@ class Callback(models.Model):
             models.Index(fields=["expires_at"], name="callback_expiry"),
             # Lists by state.
             models.Index(fields=["state", "-created_at"], name="callback_state"),
+            # The audit: those completed since the last one.
+            models.Index(fields=["completed_at"], name="callback_completed", condition=Q(completed_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -146,3 +153,45 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.party} {self.number} of {self.callback_id}: {self.result or 'under way'}"
+
+
+class AuditFindingQuerySet(models.QuerySet["AuditFinding"]):
+    def open(self) -> AuditFindingQuerySet:
+        """Those that the last audit still found: what is counted, shown and alarmed about."""
+        return self.filter(gone_at=None)
+
+
+class AuditFinding(models.Model):
+    """Something that the auditor found and that must not be so (docs/audit.md). Open until an audit finds it gone."""
+
+    class Kind(models.TextChoices):
+        OVERDUE = "overdue", "Overdue"
+        ORPHANED = "orphaned", "Orphaned"
+        RUNG_TWICE = "rung_twice", "Rung twice"
+        INCONSISTENT = "inconsistent", "Inconsistent"
+        RESERVED = "reserved", "Agent reserved without reason"
+
+    kind = models.CharField(max_length=16, choices=Kind)
+    owner = models.CharField("callback", max_length=96, help_text="The callback's id, whether or not it exists.")
+    detail = models.TextField(help_text="What a supervisor reads.")
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField()
+    gone_at = models.DateTimeField(null=True)
+    repaired_at = models.DateTimeField(null=True, help_text="Set where a repair mended it.")
+
+    objects = AuditFindingQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # One open finding of a kind for a callback; also finds the open ones of a callback and counts them.
+            models.UniqueConstraint(
+                fields=["owner", "kind"], condition=Q(gone_at__isnull=True), name="audit_finding_open_once"
+            ),
+        ]
+        indexes = [
+            # Old ones are dropped after a while.
+            models.Index(fields=["gone_at"], name="audit_finding_gone", condition=Q(gone_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.owner}: {self.detail}"

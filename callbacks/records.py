@@ -159,13 +159,14 @@ def _write_wishes(owner: str, before: Session | None, after: Session, options: F
         else:
             queues.take_place(owner, place, now)
 
-    armed = _armed(after, options)
-    was_armed = _armed(before, options) if before else {}
+    armed = armed_timers(after, options)
+    was_armed = armed_timers(before, options) if before else {}
     timers.arm(owner, {name: timer for name, timer in armed.items() if was_armed.get(name) != timer})
     timers.disarm(owner, was_armed.keys() - armed.keys())
 
 
-def _armed(session: Session, options: FlowOptions) -> dict[str, tuple[datetime, dict[str, int]]]:
+def armed_timers(session: Session, options: FlowOptions) -> dict[str, tuple[datetime, dict[str, int]]]:
+    """Which timers are armed for a session: by name the moment, and what it is armed for."""
     # Only the stage's own timer is bound to its visit; the others outlast it.
     return {
         name: (due, {"visit": session.visit if name == "stage" else 0})
