@@ -1,16 +1,21 @@
-"""Configured services and the API keys of the clients that use them."""
+"""What admins configure: services, global sections, named lists, API keys; and the log of every change to it."""
 
 from __future__ import annotations
 
+import functools
+import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
-from django.db import models
-from django.db.models import Q
+from django.db import connection, models
+from django.db.models import Q, TextField
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 # Only the cryptography: the library's models cannot be imported unless its app, with a table and an admin page of its
@@ -28,9 +33,72 @@ def validate_service_name(name: str) -> None:
         raise ValidationError(f"'{name}' cannot be the name of a service: it is a part of other URLs.")
 
 
+class Section(models.Model):
+    """A global section of options, such as callback or server: what counts where a service says nothing itself.
+
+    `options` holds texts by key, also under keys that this release does not know: they are kept.
+    """
+
+    name = models.CharField(max_length=128, unique=True, help_text="For example callback or server.")
+    options = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.CheckConstraint(condition=~Q(name=""), name="section_has_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class NamedList(models.Model):
+    """A list that is known by its name (GMS_Paused_Services, GMS_Events, GMS_Resources): texts by section and key."""
+
+    name = models.CharField(max_length=128, unique=True, help_text="For example GMS_Resources.")
+    sections = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.CheckConstraint(condition=~Q(name=""), name="named_list_has_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# The sections that options of services inherit from, as one text; read in the statement that reads a service.
+SECTIONS_SQL = """
+    (SELECT jsonb_object_agg(section.name, section.options)::text FROM services_section AS section
+     WHERE section.name = ANY(%s))
+"""
+
+
+def _sections_now() -> str | None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {SECTIONS_SQL}", [resolution.inherited_sections()])
+        row: tuple[str | None] = cursor.fetchone()
+    return row[0]
+
+
+@functools.lru_cache(maxsize=64)
+def _sections(text: str | None) -> Mapping[str, Mapping[str, str]]:
+    sections: dict[str, dict[str, str]] = json.loads(text) if text else {}
+    return sections
+
+
 class ConfiguredServiceQuerySet(models.QuerySet["ConfiguredService"]):
     def of_type(self, type_name: str) -> ConfiguredServiceQuerySet:
         return self.filter(type=type_name)
+
+
+_ServiceManager = models.Manager.from_queryset(ConfiguredServiceQuerySet)
+
+
+class ConfiguredServiceManager(_ServiceManager["ConfiguredService"]):
+    """Reads with each service the global sections as they are now: a change of one counts at once, everywhere."""
+
+    def get_queryset(self) -> ConfiguredServiceQuerySet:
+        sections = RawSQL(SECTIONS_SQL, [resolution.inherited_sections()], output_field=TextField())  # noqa: S611 (fixed)
+        # A dictionary, because the type checker takes a keyword for a second definition of the attribute.
+        return cast("ConfiguredServiceQuerySet", super().get_queryset().annotate(**{"sections_read": sections}))  # noqa: PIE804
 
 
 class ConfiguredService(models.Model):
@@ -56,10 +124,15 @@ class ConfiguredService(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = ConfiguredServiceQuerySet.as_manager()
+    objects = ConfiguredServiceManager()
+
+    # Set by whatever reads services; see global_sections.
+    sections_read: str | None
 
     class Meta:
         ordering = ["name"]
+        # Also what follows a foreign key to a service reads the sections with it.
+        base_manager_name = "objects"
         constraints = [
             # The name is written into URLs as it is.
             models.CheckConstraint(condition=Q(name__regex=r"^[A-Za-z0-9._-]{1,64}$"), name="service_name_is_url_part"),
@@ -74,9 +147,26 @@ class ConfiguredService(models.Model):
         return f"/{settings.API_BASE_PATH}/1/{types.service_type(self.type).url}{self.name}"
 
     @property
+    def global_sections(self) -> Mapping[str, Mapping[str, str]]:
+        """The global sections as they were when this service was read; not to be changed."""
+        if "sections_read" not in self.__dict__:
+            # It was just made, or came by a join.
+            self.sections_read = _sections_now()
+        return _sections(self.sections_read)
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        self.__dict__.pop("sections_read", None)
+        super().refresh_from_db(*args, **kwargs)
+
+    @property
     def problems(self) -> list[str]:
         """Why it cannot work, in sentences; empty if it can."""
         return resolution.problems(self)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What an admin should know although it can work, in sentences."""
+        return resolution.warnings(self)
 
 
 # What a key may do.
@@ -173,3 +263,37 @@ class ApiKeyService(models.Model):
 
     def __str__(self) -> str:
         return f"API key {self.api_key}, which is limited to {self.service}"
+
+
+class Change(models.Model):
+    """One change of one thing that is configured: who, when, why, and its document before and after.
+
+    Kept for good. Things are known by part and name, as in the configuration file, so that the story of one goes on
+    when it is deleted and comes back. Secrets do not stand in documents: `secrets` names those that were changed.
+    """
+
+    part = models.CharField(max_length=32, help_text="The part of the configuration: services, sections, agents, …")
+    name = models.CharField(max_length=255)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=150, help_text="Who: a user, or the command configure.")
+    reason = models.CharField(max_length=500, blank=True)
+    before = models.JSONField(null=True, help_text="Null: it was not there.")
+    after = models.JSONField(null=True, help_text="Null: it was deleted.")
+    secrets = ArrayField(models.CharField(max_length=128), default=list, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            # The story of one thing, newest first.
+            models.Index("part", "name", models.F("id").desc(), name="change_story"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.name}: {self.verb} by {self.actor}"
+
+    @property
+    def verb(self) -> str:
+        """What was done: added, changed or deleted."""
+        if self.before is None:
+            return "added"
+        return "deleted" if self.after is None else "changed"

@@ -1,34 +1,45 @@
 """What a service's options amount to: texts, typed values, what a request may override, what is missing.
 
-In rising order of precedence: default of the option table, Common Default Configuration, the service's own value, the
-request's override. An empty text is no value and lets the one below through.
+In rising order of precedence: default of the option table, global section (for options that inherit from one), Common
+Default Configuration, the service's own value, the request's override. An empty text is no value and lets the one below
+through.
+
+What the same texts amount to is worked out once and kept, by content: nothing has to be told that something changed.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
-from services.catalogue import Option, OptionError
-from services.types import service_type
+from services.catalogue import Option, OptionError, OptionWarning
+from services.types import ServiceType, service_type, service_types
 
 __all__ = [
     "ALWAYS_OVERRIDABLE",
+    "Effective",
     "HasOptions",
     "OptionError",
+    "Origin",
     "allowed_overrides",
     "effective",
     "explicit_texts",
     "has_token",
+    "inherited_sections",
     "missing_mandatory",
+    "origins",
     "problems",
     "read_texts",
     "replace_tokens",
     "resolve",
     "resolve_one",
+    "warnings",
 ]
 
 # The scenario keys that both seed documents' clients send with a start request.
@@ -39,6 +50,11 @@ ALWAYS_OVERRIDABLE = (
     "_media_type",
     "_provide_code",
 )
+
+# As many different services as a process keeps worked out, a few kilobytes each.
+MOST_KEPT = 2048
+
+Sections = Mapping[str, Mapping[str, str]]
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _TOKEN = re.compile(r"\$([A-Za-z0-9_.-]+)\$")
@@ -51,6 +67,31 @@ class HasOptions(Protocol):
     configuration: str
     options: dict[str, str]
 
+    @property
+    def global_sections(self) -> Sections: ...
+
+
+class Origin(StrEnum):
+    """Where a text that counts comes from."""
+
+    SERVICE = "service"
+    CONFIGURATION = "configuration"
+    SECTION = "section"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Effective:
+    """The text of an option that counts while no request overrides it, and where it comes from."""
+
+    text: str
+    origin: Origin
+
+
+def inherited_sections() -> list[str]:
+    """The names of the global sections that options of any type inherit from."""
+    return sorted({section for each in service_types() for section, _ in _inherited(each).values()})
+
 
 def explicit_texts(service: HasOptions) -> dict[str, str]:
     """The options that the service itself sets, as text, those of no known option included."""
@@ -58,13 +99,30 @@ def explicit_texts(service: HasOptions) -> dict[str, str]:
 
 
 def effective(service: HasOptions) -> dict[str, str]:
-    """The text of every option: the service's own, else that of its configuration, else the table's default.
+    """The text of every option, also of unknown ones that the service sets.
 
     Raises LookupError when the service's type or configuration does not exist.
     """
-    texts = dict(service_type(service.type).defaults(service.configuration))
-    texts.update((name, text) for name, text in explicit_texts(service).items() if text.strip())
-    return texts
+    return dict(_amount(service).texts)
+
+
+def origins(service: HasOptions) -> dict[str, Effective]:
+    """As effective(), with where each text comes from."""
+    kind_of_service = service_type(service.type)
+    presets = _presets(kind_of_service, service.configuration)
+    explicit, inherited = explicit_texts(service), _inherited(kind_of_service)
+    sections = service.global_sections
+
+    def origin(name: str) -> Origin:
+        if explicit.get(name, "").strip():
+            return Origin.SERVICE
+        if presets.get(name, "").strip():
+            return Origin.CONFIGURATION
+        if name in inherited and _of_section(sections, *inherited[name]).strip():
+            return Origin.SECTION
+        return Origin.DEFAULT
+
+    return {name: Effective(text, origin(name)) for name, text in effective(service).items()}
 
 
 def has_token(text: str) -> bool:
@@ -94,25 +152,24 @@ def resolve(
     *,
     overrides: Mapping[str, str] = _NONE,
     parameters: Mapping[str, str] = _NONE,
-) -> dict[str, object]:
-    """The typed value of every option of the service's type.
+) -> Mapping[str, object]:
+    """The typed value of every option of the service's type, and of every member of its numbered families; read-only.
 
     `overrides` are those that allowed_overrides() let through when the request came in; `parameters` are the keys of
     the request, for `$name$`. Raises OptionError for a value that cannot be read and for a mandatory one that is
     missing, LookupError when the service's type or configuration does not exist.
     """
-    kind_of_service = service_type(service.type)
-    defaults = kind_of_service.defaults(service.configuration)
-    texts = effective(service)
-    values: dict[str, object] = {}
-    for option in kind_of_service.options:
-        name = option.name
-        text = texts[name] = _text(name, texts[name], defaults, overrides, parameters)
-        values[name] = option.value(text)
-    for option in kind_of_service.options:
-        if not texts[option.name].strip() and option.is_needed(texts):
-            raise OptionError(option.name, "", option.allowed)
-    return values
+    amount = _amount(service)
+    given = {name: text for name, text in overrides.items() if text.strip()}
+    if amount.has_tokens:
+        texts = _without_tokens(amount, given, parameters)
+        return MappingProxyType(_values(amount, texts))
+    values = _kept_values(amount, frozenset(given.items()))
+    if not amount.changeable:
+        return values
+    return MappingProxyType(
+        {**values, **{option.name: option.value(given.get(option.name, text)) for option, text in amount.changeable}}
+    )
 
 
 def resolve_one(
@@ -123,25 +180,9 @@ def resolve_one(
     parameters: Mapping[str, str] = _NONE,
 ) -> object:
     """The typed value of one option, whatever the state of the others. Raises OptionError, LookupError."""
-    kind_of_service = service_type(service.type)
-    defaults = kind_of_service.defaults(service.configuration)
-    text = _text(name, effective(service)[name], defaults, overrides, parameters)
-    return kind_of_service.by_name[name].value(text)
-
-
-def _text(
-    name: str,
-    text: str,
-    defaults: Mapping[str, str],
-    overrides: Mapping[str, str],
-    parameters: Mapping[str, str],
-) -> str:
-    if (override := overrides.get(name)) and override.strip():
-        return override
-    if "$" in text:
-        text = replace_tokens(text, parameters)
-        return text if text.strip() else defaults[name]
-    return text
+    amount = _amount(service)
+    text = _text(name, amount, overrides, parameters)
+    return amount.options[name].value(text)
 
 
 def allowed_overrides(service: HasOptions, request: Mapping[str, str]) -> dict[str, str]:
@@ -168,20 +209,42 @@ def missing_mandatory(service: HasOptions, request: Mapping[str, str]) -> list[s
 
 
 def problems(service: HasOptions) -> list[str]:
-    """Why the service cannot work, in sentences for an admin; empty if it can. Does not touch the database."""
+    """Why the service cannot work, in sentences for an admin; empty if it can."""
     try:
-        texts = effective(service)
+        amount = _amount(service)
     except LookupError as error:
         return [str(error)]
-    options = service_type(service.type).options
-    empty = [option.name for option in options if option.is_needed(texts) and not texts[option.name].strip()]
+    texts = amount.texts
+    empty = [name for name, option in amount.options.items() if option.is_needed(texts) and not texts[name].strip()]
     found = [f"cannot work yet: {_listed(empty)} {'is' if len(empty) == 1 else 'are'} empty"] if empty else []
-    values, errors = read_texts(options, texts)
-    errors += [error for rule in service_type(service.type).rules for error in rule(values, texts)]
-    return found + [str(error) for error in errors]
+    errors, remarks = checked(service)
+    return found + [str(error) for error in errors] + [str(remark) for remark in remarks if remark.blocks]
 
 
-def read_texts(options: tuple[Option, ...], texts: Mapping[str, str]) -> tuple[dict[str, object], list[OptionError]]:
+def warnings(service: HasOptions) -> list[str]:
+    """What an admin should know about a service that can work all the same, in sentences."""
+    try:
+        _, remarks = checked(service)
+    except LookupError:
+        return []
+    return [str(remark) for remark in remarks if not remark.blocks]
+
+
+def checked(service: HasOptions) -> tuple[list[OptionError], list[OptionWarning]]:
+    """What values and rules of the service's type have against its texts. Raises LookupError as effective() does."""
+    amount = _amount(service)
+    values, errors = read_texts(amount.options.values(), amount.texts)
+    remarks: list[OptionWarning] = []
+    for rule in service_type(service.type).rules:
+        for found in rule(values, amount.texts):
+            if isinstance(found, OptionWarning):
+                remarks.append(found)
+            else:
+                errors.append(found)
+    return errors, remarks
+
+
+def read_texts(options: Iterable[Option], texts: Mapping[str, str]) -> tuple[dict[str, object], list[OptionError]]:
     """The values that can be read now, and the errors of the others. Texts with tokens are known only at a request."""
     values: dict[str, object] = {}
     errors: list[OptionError] = []
@@ -193,6 +256,108 @@ def read_texts(options: tuple[Option, ...], texts: Mapping[str, str]) -> tuple[d
         except OptionError as error:
             errors.append(error)
     return values, errors
+
+
+@dataclass(frozen=True, eq=False)
+class _Amount:
+    """The texts of a service without a request: `below` is what counts where its own text turns out to be empty.
+
+    `changeable` are the options, with their texts, whose values their reader could change: read anew each time.
+    """
+
+    options: Mapping[str, Option]
+    texts: Mapping[str, str]
+    below: Mapping[str, str]
+    has_tokens: bool
+    changeable: tuple[tuple[Option, str], ...]
+
+
+def _amount(service: HasOptions) -> _Amount:
+    kind_of_service = service_type(service.type)
+    # Most services inherit nothing, or the same few texts: what else stands in a section makes no difference.
+    sections = service.global_sections
+    inherited = (
+        tuple(_of_section(sections, *place) for place in _inherited(kind_of_service).values()) if sections else ()
+    )
+    return _kept_amount(kind_of_service, service.configuration, frozenset(explicit_texts(service).items()), inherited)
+
+
+@functools.lru_cache(maxsize=MOST_KEPT)
+def _kept_amount(
+    kind_of_service: ServiceType,
+    configuration: str,
+    explicit: frozenset[tuple[str, str]],
+    inherited: tuple[str, ...],
+) -> _Amount:
+    below = {option.name: option.default for option in kind_of_service.options}
+    # Without any sections there is nothing to pair up.
+    below.update(
+        (name, text) for name, text in zip(_inherited(kind_of_service), inherited, strict=False) if text.strip()
+    )
+    presets = _presets(kind_of_service, configuration)
+    below.update((name, text) for name, text in presets.items() if text.strip())
+    own = {name: text for name, text in explicit if text.strip()}
+    texts = {**below, **dict(sorted(own.items()))}
+    options = dict(kind_of_service.by_name)
+    options.update((name, option) for name in texts if (option := kind_of_service.option(name)) is not None)
+    return _Amount(
+        options=options,
+        texts=MappingProxyType(texts),
+        below=below,
+        has_tokens=any(has_token(texts[name]) for name in options),
+        changeable=tuple((option, texts[name]) for name, option in options.items() if not _kind_is_cached(option)),
+    )
+
+
+@functools.lru_cache(maxsize=MOST_KEPT)
+def _kept_values(amount: _Amount, overrides: frozenset[tuple[str, str]]) -> Mapping[str, object]:
+    return MappingProxyType(_values(amount, {**amount.texts, **dict(overrides)}))
+
+
+def _values(amount: _Amount, texts: Mapping[str, str]) -> dict[str, object]:
+    values = {name: option.value(texts[name]) for name, option in amount.options.items()}
+    for name, option in amount.options.items():
+        if not texts[name].strip() and option.is_needed(texts):
+            raise OptionError(name, "", option.allowed)
+    return values
+
+
+def _without_tokens(amount: _Amount, overrides: Mapping[str, str], parameters: Mapping[str, str]) -> dict[str, str]:
+    return {name: _text(name, amount, overrides, parameters) for name in amount.options}
+
+
+def _text(name: str, amount: _Amount, overrides: Mapping[str, str], parameters: Mapping[str, str]) -> str:
+    if (override := overrides.get(name)) and override.strip():
+        return override
+    text = amount.texts[name]
+    if "$" in text:
+        text = replace_tokens(text, parameters)
+        return text if text.strip() else amount.below.get(name, "")
+    return text
+
+
+def _kind_is_cached(option: Option) -> bool:
+    try:
+        return option.value_kind.cached
+    except LookupError:  # its floor has not registered it; reading the value says so
+        return True
+
+
+@functools.cache
+def _inherited(kind_of_service: ServiceType) -> Mapping[str, tuple[str, str]]:
+    """Section and key that stand in for an option, by its name."""
+    return {option.name: option.inherits for option in kind_of_service.options if option.inherits}
+
+
+def _of_section(sections: Sections, section: str, key: str) -> str:
+    text = sections.get(section, _NONE).get(key, "")
+    return text if isinstance(text, str) else json.dumps(text)
+
+
+def _presets(kind_of_service: ServiceType, configuration: str) -> Mapping[str, str]:
+    """What the configuration presets. Raises LookupError for one that the type does not have."""
+    kind_of_service.defaults(configuration)
+    return next(each.presets for each in kind_of_service.configurations if each.name == configuration)
 
 
 def _listed(names: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -153,6 +154,47 @@ class Agent(models.Model):
 class AgentGroup(models.Model):
     name = models.CharField(max_length=64, unique=True, help_text="The name in targets: Billing@StatServer.GA")
     agents = models.ManyToManyField(Agent, related_name="groups", blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Skill(models.Model):
+    """Something that agents can do, better or worse: what skill expressions of targets name."""
+
+    name = models.CharField(max_length=64, unique=True, help_text="The name in skill expressions: English")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AgentSkill(models.Model):
+    """How well an agent has a skill. An agent without the row does not have it."""
+
+    MOST = 1000
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="skills")
+    skill = models.ForeignKey(Skill, on_delete=models.PROTECT, related_name="agents")
+    level = models.PositiveSmallIntegerField(
+        validators=[MaxValueValidator(MOST)], help_text=f"0 to {MOST}; more is better."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["agent", "skill"], name="agent_skill_once"),
+            models.CheckConstraint(condition=Q(level__lte=1000), name="agent_skill_level"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent}: {self.skill} {self.level}"
+
+
+class Place(models.Model):
+    """A phone that is a target by itself, whoever sits there."""
+
+    name = models.CharField(max_length=64, unique=True, help_text="The name in targets: Desk1@StatServer.AP")
+    switch = models.ForeignKey(Switch, on_delete=models.PROTECT, related_name="places")
+    phone = models.CharField(max_length=128, help_text="The phone in the switch's syntax: PJSIP/desk1")
 
     def __str__(self) -> str:
         return self.name

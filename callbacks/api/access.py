@@ -11,7 +11,8 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from services.models import QUERY, START, ApiKey, ConfiguredService
+from services import resolution
+from services.models import QUERY, SECTIONS_SQL, START, ApiKey, ConfiguredService
 
 # What `API_ALLOW_ANONYMOUS` opens: what the vendor's system leaves open. Never the administration.
 OPEN_TO_ANONYMOUS = frozenset({START, QUERY})
@@ -76,17 +77,19 @@ def service_of_name(name: str, key: ApiKey | None) -> tuple[ConfiguredService, b
 
     One statement, and written out, because every start request waits for it.
     """
-    parameters = {"name": name, "key": key.pk if key else None}
+    parameters = [resolution.inherited_sections(), *[key.pk if key else None] * 2, name]
     for service in ConfiguredService.objects.raw(_SERVICE_OF_NAME, parameters):
         return service, service.is_open  # type: ignore[attr-defined]
     return None
 
 
-_SERVICE_OF_NAME = """
+# Nothing but fixed texts is put together here.
+_SERVICE_OF_NAME = f"""
     SELECT service.*,
-           NOT EXISTS (SELECT FROM services_apikeyservice WHERE api_key_id = %(key)s)
-           OR EXISTS (SELECT FROM services_apikeyservice WHERE api_key_id = %(key)s AND service_id = service.id)
+           {SECTIONS_SQL} AS sections_read,
+           NOT EXISTS (SELECT FROM services_apikeyservice WHERE api_key_id = %s)
+           OR EXISTS (SELECT FROM services_apikeyservice WHERE api_key_id = %s AND service_id = service.id)
            AS is_open
     FROM services_configuredservice AS service
-    WHERE type = 'callback' AND name = %(name)s
-"""
+    WHERE type = 'callback' AND name = %s
+"""  # noqa: S608

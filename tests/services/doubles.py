@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.kinds import BadValue, Kind
@@ -49,3 +50,4 @@ class Service:
     options: dict[str, str] = field(default_factory=dict)
     configuration: str = "User Terminated Immediate"
     type: str = "callback"
+    global_sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
