@@ -44,6 +44,8 @@ class Installation:
         self.folder = folder
         # The code that is started from now on; a newer one may take over.
         self.root = ROOT
+        # Sockets that every process gets.
+        self.passed_on: tuple[int, ...] = ()
         self.postgres = Postgres(folder / "postgres", SETTINGS)
         self.redis = Redis()
         self.port = free_port()
@@ -69,9 +71,12 @@ class Installation:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/genesys/1/service/callback/chaos"
 
+    def command(self, name: str) -> list[str]:
+        """What is started under a name. A second of its kind has a name of its own."""
+        return commands(self.port)[name.removeprefix("second ")]
+
     def start(self, name: str) -> None:
-        # A second of its kind has a name of its own.
-        command = commands(self.port)[name.removeprefix("second ")]
+        command = self.command(name)
         with (self.folder / f"{name}.log").open("ab") as log:
             self.groups[name] = subprocess.Popen(
                 ends_with_parent([part.replace(str(ROOT), str(self.root)) for part in command]),
@@ -81,6 +86,7 @@ class Installation:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=self.passed_on,
             )
 
     def stop(self, name: str) -> float:
