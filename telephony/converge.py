@@ -19,9 +19,23 @@ from django.db.models import F, Q
 from scheduling.kick import kick, kicks_to_spare
 from telephony import lease, switches, trunks, upwards
 from telephony.calls import CONVERGE, PATIENCE, bridge_id, leg_id
-from telephony.convergence import Act, Create, Dial, GiveUp, Hold, Join, Play, SettlePlay, Stop, names, next_act
+from telephony.convergence import (
+    Act,
+    Create,
+    Dial,
+    GiveUp,
+    Hold,
+    Join,
+    Play,
+    SettlePlay,
+    Stop,
+    names,
+    next_act,
+    switch_of_other,
+)
 from telephony.events import CallEvent, DialRefused, LegDialling, LegEnded, LegSoundsFinished, Party
-from telephony.models import Agent, Call, Leg, RoutePoint, UnconfirmedDeletion
+from telephony.models import Agent, Call, Leg, UnconfirmedDeletion
+from telephony.routes import Way
 from telephony.switch import EndCause, LegRequest, LegState, Rejected, Unavailable
 from telephony.wanted import NOTHING, WISH, WantedCall, WantedLeg
 
@@ -133,11 +147,13 @@ def _perform(act: Act, call: Call, legs: list[Leg], bridge: str, now: datetime) 
                 raise _Overtaken
             _give_up(leg, now)
         case Create(party=party, wanted=wanted):
-            leg = _insert(call, party, wanted, now)
+            way = Way(wanted.route_point, switch_of_other(_wish(call), legs, party))
+            leg = _insert(call, party, wanted, way, now)
             legs.append(leg)
-            _dial(call, leg, wanted, now)
+            _dial(call, leg, wanted, way, now)
         case Dial(leg=leg, wanted=wanted):
-            _dial(call, leg, wanted, now)
+            way = Way(wanted.route_point, switch_of_other(_wish(call), legs, Party(leg.party)))
+            _dial(call, leg, wanted, way, now)
         case Stop(leg=leg):
             _mark(call, leg, sounds_over=True, sounds_taken=True)
             _quietly(switches.connect(leg.switch).stop, leg.pk, leg.sounds)
@@ -170,8 +186,12 @@ def _mark(call: Call, leg: Leg, *, guard: Q | None = None, **changes: object) ->
 # Legs: created, sent, given up
 
 
-def _insert(call: Call, party: Party, wanted: WantedLeg, now: datetime) -> Leg:
-    """Write the attempt's leg before the switch hears of it; the constraints keep it the only one."""
+def _insert(call: Call, party: Party, wanted: WantedLeg, way: Way, now: datetime) -> Leg:
+    """Write the attempt's leg before the switch hears of it; the constraints keep it the only one.
+
+    Its switch is decided here, once: whoever takes the leg up later finds it in the row. A customer's is that of the
+    chosen route point, an agent's that of the customer whom they are to meet, else their own.
+    """
     leg = Leg(
         id=leg_id(call.owner, party, wanted.attempt),
         call=call,
@@ -181,17 +201,17 @@ def _insert(call: Call, party: Party, wanted: WantedLeg, now: datetime) -> Leg:
         created_at=now,
     )
     if party is Party.CUSTOMER:
-        name, _, switch = wanted.route_point.partition("@")
-        point = RoutePoint.objects.select_related("switch").filter(name=name, switch__name=switch).first()
+        point = trunks.choose(way, seed=leg.pk, now=now)
         if point is None:
-            _report(call.owner, trunks.missing(party, wanted, now), now)
-            raise Unavailable(f"route point {wanted.route_point} is not configured")
+            missing = trunks.missing(leg, way, now)
+            _report(call.owner, missing, now)
+            raise Unavailable(missing.detail)
         leg.route_point, leg.switch, leg.endpoint = point, point.switch, point.endpoint.format(number=wanted.number)
     else:
         agent = Agent.objects.select_related("switch").filter(name=wanted.agent).first()
         if agent is None:
             raise Unavailable(f"agent {wanted.agent} is not configured")
-        leg.agent, leg.switch, leg.endpoint = agent, agent.switch, agent.sip_address
+        leg.agent, leg.switch_id, leg.endpoint = agent, way.switch or agent.switch_id, agent.sip_address
     try:
         with transaction.atomic():
             if not Call.objects.select_for_update(no_key=True).filter(
@@ -204,9 +224,9 @@ def _insert(call: Call, party: Party, wanted: WantedLeg, now: datetime) -> Leg:
     return leg
 
 
-def _dial(call: Call, leg: Leg, wanted: WantedLeg, now: datetime) -> None:
+def _dial(call: Call, leg: Leg, wanted: WantedLeg, way: Way, now: datetime) -> None:
     """Ring a phone, in the two steps of the design: create rings nobody; then one guarded update; then dial."""
-    if resting := trunks.resting(leg, now):
+    if resting := trunks.resting(leg, way, now):
         _withdraw(leg, lambda: resting, now)
         return
     switch = switches.connect(leg.switch)
@@ -214,15 +234,15 @@ def _dial(call: Call, leg: Leg, wanted: WantedLeg, now: datetime) -> None:
     try:
         switch.create_leg(request)
     except Rejected as error:
-        _withdraw(leg, partial(trunks.refused, leg, str(error), now), now)
+        _withdraw(leg, partial(trunks.refused, leg, way, str(error), now), now)
         return
     except Unavailable as error:
-        if leg.created_at + CREATE_PATIENCE > now:
+        if leg.created_at + CREATE_PATIENCE > now and not trunks.free_elsewhere(leg, way, now):
             raise
         _delete_later(leg)
-        _withdraw(leg, partial(trunks.refused, leg, str(error), now), now)
+        _withdraw(leg, partial(trunks.refused, leg, way, str(error), now), now)
         return
-    if not _send(leg, now):
+    if not _send(leg, way, now):
         if not Leg.objects.filter(~Q(state=LegState.ENDED), pk=leg.pk).exists():
             _quietly(switch.delete_leg, leg.pk)
         if leg.alive:
@@ -238,7 +258,7 @@ def _dial(call: Call, leg: Leg, wanted: WantedLeg, now: datetime) -> None:
             _quietly(switch.delete_leg, leg.pk)
 
 
-def _send(leg: Leg, now: datetime) -> bool:
+def _send(leg: Leg, way: Way, now: datetime) -> bool:
     """The guarded update created→sent, with the checks at the moment of ringing. False: it may not be dialled.
 
     The permit locks the owner, so that a cancel that was confirmed cannot be followed by a ring.
@@ -250,7 +270,7 @@ def _send(leg: Leg, now: datetime) -> bool:
             pk=leg.pk, state=LegState.CREATED, switch__in=lease.live_switches()
         ).update(state=LegState.SENT, sent_at=now):
             # Not sent by us: somebody else dealt with the leg, or it must not be dialled and is closed below.
-            refusal = upwards.Refusal(f"nobody listens to switch {leg.switch.name}")
+            refusal = upwards.Refusal(f"nobody listens to switch {leg.switch.name}", trunks.free_at(way, now))
         if refusal is not None:
             _withdraw(leg, partial(DialRefused, party, leg.attempt, refusal.reason, refusal.retry_at), now)
             return False

@@ -95,6 +95,12 @@ def names(wish: WantedCall, leg: Leg) -> bool:
     return wanted is not None and wanted.attempt == leg.attempt
 
 
+def switch_of_other(wish: WantedCall, legs: Sequence[Leg], party: Party) -> int | None:
+    """The switch of the wanted, live leg of the other party: a bridge lives on one switch, so both must be there."""
+    others = [leg for leg in legs if leg.party != party and leg.alive and names(wish, leg)]
+    return others[0].switch_id if others else None
+
+
 def _parties(wish: WantedCall) -> list[tuple[Party, WantedLeg]]:
     both = (Party.CUSTOMER, wish.customer), (Party.AGENT, wish.agent)
     return [(party, wanted) for party, wanted in both if wanted is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services import kinds
 from services.kinds import BadValue, Kind
-from telephony import targets
+from telephony import routes, targets, trunks
 from telephony.models import RoutePoint, VirtualQueue
 
 
@@ -13,9 +13,9 @@ def _parse_target(text: str) -> str:
     return text
 
 
-def _parse_route_point(text: str) -> str:
-    name, _, switch = text.partition("@")
-    if not name or not switch:
+def _parse_route_points(text: str) -> str:
+    named = [each.partition("@") for each in routes.split(text)]
+    if not named or not all(name and switch for name, _, switch in named):
         raise BadValue(text, ROUTE_POINT.allowed)
     return text
 
@@ -29,10 +29,10 @@ def _queue_choices() -> list[tuple[str, str]]:
     return [(queue.name, queue.name) for queue in VirtualQueue.objects.order_by("name")]
 
 
-def _check_route_point(text: str) -> None:
-    name, _, switch = text.partition("@")
-    if not RoutePoint.objects.filter(name=name, switch__name=switch).exists():
-        raise BadValue(text, ROUTE_POINT.allowed)
+def _check_route_points(text: str) -> None:
+    configured = {str(point) for point in trunks.named(text)}
+    if unknown := [name for name in routes.split(text) if name not in configured]:
+        raise BadValue(", ".join(unknown), ROUTE_POINT.allowed)
 
 
 def _check_queue(text: str) -> None:
@@ -47,12 +47,12 @@ TARGET = Kind(
 )
 ROUTE_POINT = Kind(
     name="route_point",
-    parse=_parse_route_point,
-    allowed="a configured route point, NAME@SWITCH",
+    parse=_parse_route_points,
+    allowed="one or several configured route points, NAME@SWITCH, with commas between",
     choices=_route_point_choices,
-    check=_check_route_point,
+    check=_check_route_points,
     empty="",
-    widget="select",
+    widget="several",
 )
 VIRTUAL_QUEUE = Kind(
     name="virtual_queue",

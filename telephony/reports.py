@@ -12,9 +12,10 @@ from django.db.models import F, Q
 from scheduling.kick import kick
 from telephony import agents, trunks, upwards
 from telephony.calls import CONVERGE, PATIENCE, bridge_id, owner_of
-from telephony.convergence import names
+from telephony.convergence import names, switch_of_other
 from telephony.events import CallEvent, LegAnswered, LegEnded, LegProgress, LegsJoined, LegSoundsFinished, Party
 from telephony.models import Call, Leg
+from telephony.routes import Way
 from telephony.switch import (
     Answered,
     Created,
@@ -221,10 +222,14 @@ class _Report:
         self.needs_act = True
         if leg.agent_id is not None:
             self.agents.append(leg.agent_id)
-        if not names(WISH.validate_python(leg.call.wish), leg):
+        wish = WISH.validate_python(leg.call.wish)
+        if not names(wish, leg):
             # Its owner gave it up and has no use for its end; an attempt that was given up is never wanted again.
             return
         if cause == EndCause.UNREACHABLE:
-            self.told.append(trunks.refused(leg, event.detail, self.now))
+            way = Way(
+                wish.customer.route_point if wish.customer else "", switch_of_other(wish, self.legs, Party(leg.party))
+            )
+            self.told.append(trunks.refused(leg, way, event.detail, self.now))
         else:
             self.told.append(LegEnded(Party(leg.party), leg.attempt, cause, event.detail, rang=leg.rang))

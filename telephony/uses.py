@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from services import resolution
 from services.models import ConfiguredService
-from telephony import targets
+from telephony import routes, targets
 from telephony.models import Agent, AgentGroup, Leg, QueueEntry, RoutePoint, Switch, VirtualQueue
 from telephony.switch import LegState
 
@@ -22,7 +22,7 @@ def of_switch(switch: Switch) -> list[str]:
 
 
 def of_route_point(point: RoutePoint) -> list[str]:
-    found = list(_services("_route_point", lambda text: text == str(point)))
+    found = list(_services("_route_point", lambda text: str(point) in routes.split(text)))
     return found + _calls(Leg.objects.filter(LIVE, route_point=point).count())
 
 
