@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "scheduling",
     "telephony",
     "callbacks",
+    "callbacksite",
 ]
 
 MIDDLEWARE = [
@@ -167,8 +168,8 @@ WEB_THREADS = env.whole(
 FORWARDED_ALLOW_IPS = env.text(
     "FORWARDED_ALLOW_IPS",
     default="127.0.0.1,::1",
-    help="addresses of the proxies that are believed about the scheme and the header `gms_user`; never `*` where others "
-    "can reach the web",
+    help="addresses or networks of the proxies that are believed about the scheme and the header `gms_user`; never `*` "
+    "where others can reach the web",
 )
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
@@ -204,6 +205,9 @@ CELERY_DB_REUSE_MAX = 1000
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONCURRENCY = env.whole(
+    "WORKER_PROCESSES", default=4, lowest=1, highest=64, help="processes of each worker that carries callbacks out"
+)
 CELERY_TASK_TIME_LIMIT = 60
 CELERY_TASK_SOFT_TIME_LIMIT = 50
 CELERY_TASK_DEFAULT_QUEUE = "flow"
@@ -227,10 +231,12 @@ CELERY_TASK_ROUTES = {
     "telephony.tasks.*": {"queue": "flow"},
     "scheduling.tasks.tick": {"queue": "clock"},
     "scheduling.tasks.sweep": {"queue": "sweeps"},
+    "callbacksite.tasks.*": {"queue": "sweeps"},
 }
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "scheduling.tasks.tick", "schedule": 1.0, "options": {"expires": 10}},
     "sweep": {"task": "scheduling.tasks.sweep", "schedule": 10.0, "options": {"expires": 60}},
+    "clear sessions": {"task": "callbacksite.tasks.clear_sessions", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
 LOG_LEVEL = env.choice(
