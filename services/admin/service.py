@@ -1,0 +1,192 @@
+"""Django admin of configured services: the list, the form with its live checks, what uses one, deleting."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from services import resolution
+from services.admin import comparing, copying, uses
+from services.admin.filters import ConfigurationFilter, StateFilter, TypeFilter
+from services.admin.log import LoggedAdmin
+from services.forms import AddServiceForm
+from services.models import ConfiguredService
+from services.option_form import ServiceOptionsForm
+
+if TYPE_CHECKING:
+    ServiceModelForm = forms.ModelForm[ConfiguredService]
+else:
+    ServiceModelForm = forms.ModelForm
+
+# So many findings of a service stand in the list; its own page has them all.
+MOST_LISTED = 3
+READY = mark_safe('<span class="service-ready">ready</span>')
+
+
+def curl_line(service: ConfiguredService, url: str) -> str:
+    """A start request for the shell, with every mandatory key."""
+    try:
+        keys = resolution.resolve_one(service, "_mandatory_customer_lookup_keys")
+    except (resolution.OptionError, LookupError):
+        keys = ()
+    names = [key for key in (keys if isinstance(keys, tuple) else ()) if key != "_customer_number"]
+    data = " ".join(f"-d {shlex.quote(f'{key}=...')}" for key in names)
+    return f"curl -H 'x-api-key: YOUR-KEY' -d _customer_number=5115 {data}".rstrip() + f" {shlex.quote(url)}"
+
+
+@admin.register(ConfiguredService)
+class ConfiguredServiceAdmin(LoggedAdmin):
+    part = "services"
+    list_display = ("name", "state", "type", "configuration", "changed")
+    list_filter = (StateFilter, TypeFilter, ConfigurationFilter)
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("name",)
+    actions = ("compare",)
+    add_form_template = "admin/services/configuredservice/add_form.html"
+
+    class Media:
+        css = {"all": ["services/admin.css"]}
+        js = ["services/options.js"]
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        own = [
+            path("compare/", wrap(self.compare_view), name="services_configuredservice_compare"),
+            path("<path:object_id>/check/", wrap(self.check_view), name="services_configuredservice_check"),
+            path("<path:object_id>/copy/", wrap(self.copy_view), name="services_configuredservice_copy"),
+        ]
+        return [*own, *super().get_urls()]
+
+    # --- the list ---
+
+    @admin.display(description="Changed", ordering="updated_at")
+    def changed(self, service: ConfiguredService) -> datetime:
+        return service.updated_at
+
+    @admin.display(description="State")
+    def state(self, service: ConfiguredService) -> SafeString:
+        problems, warnings = service.problems, service.warnings
+        return format_html(
+            "{}{}",
+            _findings("service-problem", problems) if problems else READY,
+            _findings("service-warning", [f"Warning: {warning}" for warning in warnings]),
+        )
+
+    @admin.action(description="Compare two services", permissions=["view"])
+    def compare(self, request: HttpRequest, queryset: QuerySet[ConfiguredService]) -> HttpResponse | None:
+        names = list(queryset.order_by("name").values_list("name", flat=True)[:3])
+        if len(names) != 2:
+            chosen = "more than two" if len(names) > 2 else str(len(names))
+            self.message_user(request, f"Choose two services to compare; chosen: {chosen}.", messages.WARNING)
+            return None
+        return HttpResponseRedirect(comparing.url(names[0], names[1]))
+
+    # --- the form ---
+
+    @admin.display(description="Options")
+    def all_options(self, service: ConfiguredService) -> SafeString:
+        lines = "\n".join(f"{name} = {text}" for name, text in comparing.shown_texts(service).items())
+        return format_html("<pre>{}</pre>", lines)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ConfiguredService | None = None) -> tuple[str, ...]:
+        return ("name", "type", "configuration", "all_options") if obj else ()
+
+    def get_form(
+        self, request: HttpRequest, obj: ConfiguredService | None = None, change: bool = False, **kwargs: Any
+    ) -> type[ServiceModelForm]:
+        return ServiceOptionsForm if obj else AddServiceForm
+
+    def get_fieldsets(self, request: HttpRequest, obj: ConfiguredService | None = None) -> Any:
+        """The options are not among them: the page shows the form's own parts."""
+        if obj is None:
+            return [(None, {"fields": ("type", "name", "configuration", "why")})]
+        facts = ["name", "type", "configuration"]
+        return [(None, {"fields": facts if self.has_change_permission(request, obj) else [*facts, "all_options"]})]
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        service, form = context.get("original"), context["adminform"].form
+        if service and isinstance(form, ServiceOptionsForm) and self.has_change_permission(request, service):
+            context["parts"] = form.parts
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = extra_context or {}
+        service = self.get_object(request, object_id)
+        if service:
+            url = request.build_absolute_uri(service.url_path)
+            context |= {
+                "service_url": url,
+                "curl": curl_line(service, url) if service.type == "callback" else "",
+                "problems": service.problems,
+                "warnings": service.warnings,
+                "used_by": uses.of_service(service),
+            }
+        return super().change_view(request, object_id, form_url, context)
+
+    def check_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What saving would say, by field, without saving: for the page to ask while somebody types."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        service = self._service(request, object_id)
+        if not self.has_change_permission(request, service):
+            raise PermissionDenied
+        return JsonResponse(ServiceOptionsForm(request.POST, instance=service).found())
+
+    def response_add(
+        self, request: HttpRequest, obj: ConfiguredService, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """On to the options, which the configuration has filled in."""
+        self.message_user(request, f"The service {obj.name} was added. Its options can be set below.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:services_configuredservice_change", args=[obj.pk]))
+
+    def response_change(self, request: HttpRequest, obj: ConfiguredService) -> HttpResponse:
+        for finding in (*obj.problems, *obj.warnings):
+            self.message_user(request, f"{obj.name}: {finding}", messages.WARNING)
+        return super().response_change(request, obj)
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> list[dict[str, Any]]:
+        if add or not isinstance(form, ServiceOptionsForm):
+            return super().construct_change_message(request, form, formsets, add)
+        names = form.changed_options
+        return [{"changed": {"fields": names}}] if names else []
+
+    # --- pages of their own ---
+
+    def copy_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        service = self._service(request, object_id)
+        if not self.has_add_permission(request) or not self.has_view_permission(request, service):
+            raise PermissionDenied
+        return copying.page(self, request, service)
+
+    def compare_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return comparing.page(self, request)
+
+    def _service(self, request: HttpRequest, object_id: str) -> ConfiguredService:
+        service = self.get_object(request, object_id)
+        if service is None:
+            raise Http404("There is no such service.")
+        return service
+
+
+def _findings(style: str, sentences: list[str]) -> SafeString:
+    shown = sentences[:MOST_LISTED]
+    if more := len(sentences) - len(shown):
+        shown = [*shown, f"and {more} more"]
+    return format_html_join("", '<div class="{}">{}</div>', ((style, sentence) for sentence in shown))
