@@ -1,7 +1,10 @@
+from contextlib import suppress
+
 from celery import shared_task
 from django.utils import timezone
 
 from callbacks import actions
+from callbacks.audit import run
 from scheduling.kick import chained
 
 
@@ -9,3 +12,10 @@ from scheduling.kick import chained
 @chained
 def advance(callback_id: str) -> None:
     actions.advance(callback_id, now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def audit() -> None:
+    """Beat, each minute; quiet where another audit is running."""
+    with suppress(run.Busy):
+        run.audit(now=timezone.now())

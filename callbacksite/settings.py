@@ -227,7 +227,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TASK_ROUTES = {
-    "callbacks.tasks.*": {"queue": "flow"},
+    "callbacks.tasks.advance": {"queue": "flow"},
+    "callbacks.tasks.audit": {"queue": "sweeps"},
     "telephony.tasks.*": {"queue": "flow"},
     "scheduling.tasks.tick": {"queue": "clock"},
     "scheduling.tasks.sweep": {"queue": "sweeps"},
@@ -236,6 +237,7 @@ CELERY_TASK_ROUTES = {
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "scheduling.tasks.tick", "schedule": 1.0, "options": {"expires": 10}},
     "sweep": {"task": "scheduling.tasks.sweep", "schedule": 10.0, "options": {"expires": 60}},
+    "audit": {"task": "callbacks.tasks.audit", "schedule": 60.0, "options": {"expires": 60}},
     "clear sessions": {"task": "callbacksite.tasks.clear_sessions", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
