@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 from django.db.models import F
 
-from callbacks import records
+from callbacks import metrics, records
 from callbacks.flow import machine
 from callbacks.flow.events import Cancelled, Event, Expired, SetAside, Started, load
 from callbacks.flow.options import FLOW_OPTIONS, FlowOptions, from_resolved
@@ -88,9 +88,11 @@ def start(
     turns = _run(session, options, [first], now)
     with transaction.atomic():
         records.store_new(callback, turns, options, now)
+    metrics.decided(callback, None, turns, now)
     return callback
 
 
+@metrics.ADVANCE_SECONDS.time()
 def advance(callback_id: str, *, now: datetime) -> None:
     """Decide what is pending for a callback.
 
@@ -155,6 +157,7 @@ def _advance(callback_id: str, now: datetime, own: Event | None = None) -> tuple
         session = SESSION.validate_python(callback.session)
         turns = _run(session, options, events, now)
         records.store(callback, session, turns, options, now)
+    metrics.decided(callback, session, turns, now)
     return callback, turns
 
 
@@ -199,4 +202,5 @@ def _count_failure(callback_id: str, error: str, now: datetime) -> None:
             return
         logger.error("callback %s: event %s is set aside: %s", callback_id, oldest.event.get("kind"), error)
         Pending.objects.filter(pk=oldest.pk).delete()
+    metrics.SET_ASIDE.inc()
     _advance(callback_id, now, own=SetAside(f"{oldest.event.get('kind')} failed {MOST_FAILURES} times: {error}"))

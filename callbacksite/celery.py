@@ -2,7 +2,14 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init, task_prerun
+from celery.signals import (
+    celeryd_init,
+    task_prerun,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+)
 from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "callbacksite.settings")
@@ -30,3 +37,40 @@ def wait_for_the_broker(conf: Any, **_: object) -> None:
 def drop_dead_connections(**_: object) -> None:
     """As Django does before a request: Celery itself would either open a connection for each task or never look."""
     close_old_connections()
+
+
+@worker_ready.connect
+def begin_worker(sender: Any, **_: object) -> None:
+    """In the worker's main process: say which queues are served, and since this is also where a solo pool works, count.
+
+    A thread: the loop that reads from the broker must not wait for a database that hangs.
+    """
+    from scheduling import heartbeats, totals
+
+    sender.heart = heartbeats.Heart(*(heartbeats.of_queue(queue) for queue in sender.app.amqp.queues.consume_from))
+    sender.heart.start()
+    totals.begin()
+
+
+@worker_shutdown.connect
+def end_worker(sender: Any, **_: object) -> None:
+    from scheduling import totals
+
+    if heart := getattr(sender.consumer, "heart", None):
+        heart.end()
+    totals.finish()
+
+
+@worker_process_init.connect
+def begin_pool_process(**_: object) -> None:
+    from scheduling import totals
+
+    totals.begin()
+
+
+@worker_process_shutdown.connect
+def end_pool_process(**_: object) -> None:
+    # billiard ends its processes without Python's own exit handlers.
+    from scheduling import totals
+
+    totals.finish()

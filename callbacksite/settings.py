@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from callbacksite import environment as env
+from callbacksite import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -51,6 +52,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "callbacksite.middleware.operations",
+    "callbacksite.middleware.observe",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -225,7 +228,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "interval_step": 0,
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "scheduling.beat:Scheduler"
 CELERY_TASK_ROUTES = {
     "callbacks.tasks.advance": {"queue": "flow"},
     "callbacks.tasks.audit": {"queue": "sweeps"},
@@ -247,17 +250,15 @@ LOG_LEVEL = env.choice(
     choices=["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
     help="the least important log lines that are written",
 )
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {
-        "celery.app.trace": {"level": "WARNING"},
-        "celery.beat": {"level": "WARNING"},
-        "celery.worker.strategy": {"level": "WARNING"},
-        "django_celery_beat": {"level": "WARNING"},
-        "httpx2": {"level": "WARNING"},
-    },
-}
+LOG_FORMAT = env.choice(
+    "LOG_FORMAT", default="text", choices=["text", "json"], help="form of the log lines: for people, or for machines"
+)
+LOGGING = logs.configuration(form=LOG_FORMAT, level=LOG_LEVEL)
+
+METRICS_TOKEN = env.secret(
+    "METRICS_TOKEN",
+    default="",
+    shown="",
+    help="the bearer token that `/metrics` asks for; without one it answers only to its own machine "
+    "([monitoring.md](monitoring.md))",
+)

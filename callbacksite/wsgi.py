@@ -26,3 +26,9 @@ class Handler(WSGIHandler):
 
 django.setup(set_prefix=False)
 application = Handler()
+
+# Its models need the registry that has just been filled. Here, not in a hook of gunicorn's, so that no configuration
+# can forget it; each process of gunicorn imports this module, as long as it is not told to preload.
+from scheduling import totals  # noqa: E402
+
+totals.begin()

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
+from scheduling import metrics
 from scheduling.models import Timer
 
 # Told about fired timers inside the transaction that deletes them.
@@ -58,4 +59,6 @@ def fire_due(now: datetime, *, limit: int = 500, owners: Iterable[str] | None = 
         if fired:
             Timer.objects.filter(pk__in=[timer.pk for timer in fired]).delete()
             _handler(fired, now)
+    for timer in fired:
+        metrics.TIMER_LATENESS.labels(timer.name).observe((now - timer.due_at).total_seconds())
     return len(fired)

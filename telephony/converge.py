@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
 from scheduling.kick import kick, kicks_to_spare
-from telephony import lease, switches, trunks, upwards
+from telephony import lease, metrics, switches, trunks, upwards
 from telephony.calls import CONVERGE, PATIENCE, bridge_id, leg_id
 from telephony.convergence import (
     Act,
@@ -52,6 +52,7 @@ class _Overtaken(Exception):
     """The wish, the leg or the claim changed since they were read: read again."""
 
 
+@metrics.CONVERGE_SECONDS.time()
 def converge(owner: str, *, now: datetime) -> None:
     """Act on the switch until it agrees with the owner's wish.
 

@@ -1,5 +1,6 @@
 from celery import shared_task
 from django.utils import timezone
+from structlog.contextvars import bound_contextvars
 
 from scheduling.kick import chained
 from telephony import converge as convergence
@@ -9,13 +10,16 @@ from telephony import matching
 @shared_task(ignore_result=True)
 @chained
 def converge(owner: str) -> None:
-    convergence.converge(owner, now=timezone.now())
+    # An owner is a callback, as logs know it.
+    with bound_contextvars(callback=owner):
+        convergence.converge(owner, now=timezone.now())
 
 
 @shared_task(ignore_result=True)
 @chained
 def match_entry(owner: str) -> None:
-    matching.match_entry(owner, now=timezone.now())
+    with bound_contextvars(callback=owner):
+        matching.match_entry(owner, now=timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -54,6 +54,7 @@ class Session:
     held_back: str = ""
     sounds: int = 0
     fallback: bool = False
+    answered_at: datetime | None = None
     waiting_since: datetime | None = None
     agent: str = ""
     reservation: str = ""

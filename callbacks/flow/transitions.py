@@ -90,6 +90,7 @@ def ring(turn: Turn) -> None:
 
 
 def answer(turn: Turn) -> None:
+    turn.session = replace(turn.session, answered_at=turn.now)
     turn.attempt(Party.CUSTOMER, answered_at=turn.now)
     if not turn.options.cpd_enable:
         turn.note("answered", "The call was answered; detection is off (_cpd_enable=false).")

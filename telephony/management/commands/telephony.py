@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from scheduling import totals
 from telephony import process
 
 
@@ -25,4 +26,5 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        totals.begin()
         process.serve(only=options["switch"], stop=stop)

@@ -1,0 +1,118 @@
+"""What is measured of callbacks. Never a label with a number or a name of a customer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db.models import Count, Min, Q
+from prometheus_client import Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from callbacks.flow import projections
+from callbacks.flow.session import Session, Stage
+from callbacks.flow.states import MOVES, State
+from callbacks.models import AuditFinding, Callback, Pending
+from callbacks.records import Turns
+from scheduling.metrics import DURATIONS, LATENESS
+from scheduling.totals import REGISTRY
+from telephony.events import Party
+
+# How long people wait.
+WAITS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
+
+STARTED = Counter(
+    "callbacksite_callbacks_started", "Start requests that were accepted.", ["service"], registry=REGISTRY
+)
+COMPLETED = Counter(
+    "callbacksite_callbacks_completed", "Callbacks that ended, by reason.", ["service", "reason"], registry=REGISTRY
+)
+ATTEMPTS = Counter(
+    "callbacksite_attempts", "Attempts to reach a customer or an agent.", ["party", "result"], registry=REGISTRY
+)
+REQUEST_TO_DIAL = Histogram(
+    "callbacksite_request_to_dial_seconds",
+    "From the request of an immediate callback to the moment at which the customer's phone is first rung.",
+    buckets=WAITS,
+    registry=REGISTRY,
+)
+ANSWER_TO_AGENT = Histogram(
+    "callbacksite_answer_to_agent_seconds",
+    "From the customer's answer to the moment at which they hear an agent.",
+    buckets=WAITS,
+    registry=REGISTRY,
+)
+SCHEDULED_LATENESS = Histogram(
+    "callbacksite_scheduled_lateness_seconds",
+    "How long after its moment a scheduled callback began (what=start) or its dial was let go (what=dial).",
+    ["what"],
+    buckets=LATENESS,
+    registry=REGISTRY,
+)
+ADVANCE_SECONDS = Histogram(
+    "callbacksite_advance_seconds",
+    "How long it took to decide what follows from a callback's events.",
+    buckets=DURATIONS,
+    registry=REGISTRY,
+)
+SET_ASIDE = Counter(
+    "callbacksite_events_set_aside", "Events that could not be handled and were given up.", registry=REGISTRY
+)
+
+# The stages that end at a moment that the customer was promised.
+_MOMENTS = {Stage.SCHEDULED: "start", Stage.HELD: "dial"}
+
+
+def decided(callback: Callback, before: Session | None, turns: Turns, now: datetime) -> None:
+    """Count what a committed decision brought. `before` is None for a new callback."""
+    after = turns.session
+    if before is None:
+        STARTED.labels(callback.service_name).inc()
+    if callback.state == State.COMPLETED and (before is None or projections.public_state(before) != State.COMPLETED):
+        COMPLETED.labels(callback.service_name, callback.reason).inc()
+    for change in turns.attempts:
+        if change.result:
+            ATTEMPTS.labels(change.party, change.result).inc()
+        first = before is not None and before.attempts_used == 0
+        if (
+            change.dialled_at
+            and change.party is Party.CUSTOMER
+            and first
+            and callback.desired_at == callback.created_at
+        ):
+            REQUEST_TO_DIAL.observe((change.dialled_at - callback.created_at).total_seconds())
+    if before is None or after.stage is before.stage:
+        return
+    if after.stage is Stage.TALKING and after.answered_at:
+        ANSWER_TO_AGENT.observe((now - after.answered_at).total_seconds())
+    if before.stage in _MOMENTS and after.stage is not Stage.ENDED and before.deadline:
+        SCHEDULED_LATENESS.labels(_MOMENTS[before.stage]).observe((now - before.deadline).total_seconds())
+
+
+def figures(now: datetime) -> Iterator[Metric]:
+    """How callbacks stand now. Completed ones, of which there may be millions, are never counted."""
+    states = GaugeMetricFamily(
+        "callbacksite_callbacks", "Callbacks that are not completed.", labels=["service", "state"]
+    )
+    # State by state, since the index begins with it.
+    live = Callback.objects.filter(state__in=[state for state in MOVES if MOVES[state]])
+    for service, state, count in live.values_list("service_name", "state").annotate(Count("pk")).order_by():
+        states.add_metric([service, state], count)
+
+    events = Pending.objects.aggregate(
+        count=Count("pk"), oldest=Min("created_at"), failed=Count("pk", Q(failures__gt=0))
+    )
+    age = (now - events["oldest"]).total_seconds() if events["oldest"] else 0.0
+    yield states
+    yield GaugeMetricFamily("callbacksite_pending_events", "Events that wait to be decided.", events["count"])
+    yield GaugeMetricFamily("callbacksite_pending_oldest_seconds", "Age of the oldest of them.", age)
+    yield GaugeMetricFamily(
+        "callbacksite_pending_failed", "Those whose handling failed and is repeated.", events["failed"]
+    )
+
+    findings = GaugeMetricFamily("callbacksite_audit_findings", "What the last audit found.", labels=["kind"])
+    counted = dict(AuditFinding.objects.filter(gone_at=None).values_list("kind").annotate(Count("pk")).order_by())
+    for kind in AuditFinding.Kind.values:
+        findings.add_metric([kind], counted.get(kind, 0))
+    yield findings

@@ -1,0 +1,61 @@
+"""What surrounds every request: the addresses for machines that watch the service, the request's id, its time."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from callbacksite import health, metrics
+
+Answer = Callable[[HttpRequest], HttpResponse]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def operations(get_response: Answer) -> Answer:
+    """Answer probes and scrapes before everything else.
+
+    They come by IP address and over plain HTTP from inside: neither ALLOWED_HOSTS nor the redirect to https is for
+    them, nor a session. Nothing in their answers depends on the Host that they name.
+    """
+    answers: dict[str, Answer] = {"livez": health.livez, "readyz": health.readyz, "metrics": metrics.metrics}
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        answer = answers.get(request.path.split("/")[1])
+        if answer is None or (answer is not health.readyz and request.path.count("/") > 1):
+            return get_response(request)
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        return answer(request)
+
+    return middleware
+
+
+def observe(get_response: Answer) -> Answer:
+    """Give every log line of a request its id, and measure how long it takes."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        clear_contextvars()
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        bind_contextvars(request=request_id)
+        began = time.perf_counter()
+        try:
+            response = get_response(request)
+        finally:
+            clear_contextvars()
+        match = request.resolver_match
+        view = match.route if match else "none"
+        method = request.method if request.method in _METHODS else "other"
+        metrics.REQUESTS.labels(method, view, str(response.status_code)).inc()
+        metrics.REQUEST_SECONDS.labels(view).observe(time.perf_counter() - began)
+        response["X-Request-ID"] = request_id
+        return response
+
+    return middleware

@@ -1,0 +1,73 @@
+"""What is measured of calls, queues, agents and switches. Never a label with a number or a name of a customer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db.models import Count, Q
+from prometheus_client import Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from scheduling.metrics import DURATIONS
+from scheduling.totals import REGISTRY
+from telephony import lease
+from telephony.models import Agent, Call, Leg, QueueEntry, RoutePoint, Switch
+from telephony.switch import LegState
+
+CONVERGE_SECONDS = Histogram(
+    "callbacksite_converge_seconds",
+    "How long it took to make the switch agree with what a callback wants.",
+    buckets=DURATIONS,
+    registry=REGISTRY,
+)
+
+
+def figures(now: datetime) -> Iterator[Metric]:
+    """How calls, queues, agents and switches stand now. All of it is in tables that hold only what is alive."""
+    unsettled = Call.objects.filter(settled=False).count()
+    yield GaugeMetricFamily("callbacksite_calls_unsettled", "Calls on which the switch has yet to act.", unsettled)
+
+    legs = GaugeMetricFamily("callbacksite_legs", "Legs that are alive.", labels=["switch", "party", "state"])
+    live = Leg.objects.filter(~Q(state=LegState.ENDED)).values_list("switch__name", "party", "state")
+    for *labels, count in live.annotate(Count("pk")).order_by():
+        legs.add_metric(labels, count)
+
+    waiting = GaugeMetricFamily(
+        "callbacksite_waiting", "Callbacks in a virtual queue, by what they wait for.", labels=["queue", "wants"]
+    )
+    for queue, wants, count in QueueEntry.objects.values_list("queue", "wants").annotate(Count("pk")).order_by():
+        waiting.add_metric([queue, wants or "nothing"], count)
+
+    agents = GaugeMetricFamily("callbacksite_agents", "Agents.", labels=["state"])
+    counted = dict(Agent.objects.values_list("state").annotate(Count("pk")).order_by())
+    for state in Agent.State.values:
+        agents.add_metric([state], counted.get(state, 0))
+
+    yield from (legs, waiting, agents, *_switches(), _trunks(now))
+
+
+def _switches() -> Iterator[Metric]:
+    held = GaugeMetricFamily("callbacksite_switch_live", "1 while a process listens to the switch.", labels=["switch"])
+    changes = CounterMetricFamily(
+        "callbacksite_lease_changes", "How often the lease of a switch was taken.", labels=["switch"]
+    )
+    holder = GaugeMetricFamily("callbacksite_lease_holder", "Who has the lease.", labels=["switch", "holder"])
+    live = set(lease.live_switches().values_list("pk", flat=True))
+    for switch in Switch.objects.order_by("name"):
+        held.add_metric([switch.name], switch.pk in live)
+        # The epoch counts exactly these, and outlives every process.
+        changes.add_metric([switch.name], switch.lease_epoch)
+        if switch.lease_holder:
+            holder.add_metric([switch.name, switch.lease_holder], 1)
+    return iter((held, changes, holder))
+
+
+def _trunks(now: datetime) -> Metric:
+    down = GaugeMetricFamily(
+        "callbacksite_trunk_down", "1 while nothing is dialled through a route point.", labels=["route_point"]
+    )
+    for point in RoutePoint.objects.select_related("switch").order_by("pk"):
+        down.add_metric([str(point)], point.unavailable_until is not None and point.unavailable_until > now)
+    return down
