@@ -18,7 +18,7 @@ from telephony.switch import LegSeen
 
 ALIVE = [state for state in State if state is not State.COMPLETED]
 # A step of the search through the completed ones; each stays well below a second.
-COMPLETED_BATCH = 20_000
+COMPLETED_BATCH = 5_000
 
 # Whatever is alive is found by the small tables that hold only what is alive, and by its state.
 OWNERS = """
@@ -67,11 +67,10 @@ WITH late AS MATERIALIZED (
         lead(began_at) OVER (PARTITION BY callback_id, party ORDER BY number) AS next_began_at
     FROM callbacks_attempt WHERE callback_id IN (SELECT id FROM late)
 )
-SELECT id FROM late
-WHERE state <> 'COMPLETED' OR stage <> 'ended' OR session_stage IS DISTINCT FROM stage
-    OR session_reason IS DISTINCT FROM reason
-    OR NOT EXISTS (
-        SELECT FROM entry WHERE callback_id = late.id AND last AND (state, stage) = (late.state, late.stage))
+SELECT late.id FROM late LEFT JOIN entry AS last_entry ON last_entry.callback_id = late.id AND last_entry.last
+WHERE late.state <> 'COMPLETED' OR late.stage <> 'ended' OR session_stage IS DISTINCT FROM late.stage
+    OR session_reason IS DISTINCT FROM late.reason
+    OR (last_entry.state, last_entry.stage) IS DISTINCT FROM (late.state, late.stage)
 UNION SELECT callback_id FROM entry
 WHERE before <> state AND kind <> 'repaired' AND before || ' ' || state <> ALL(%(moves)s)
 UNION SELECT callback_id FROM entry WHERE kind = 'ringing' GROUP BY callback_id, attempt HAVING count(*) > 1

@@ -12,6 +12,7 @@ MEASUREMENTS = {
     "starts": "Start requests",
     "throughput": "Whole callbacks on the simulator",
     "invite": "From the request to the INVITE on the wire",
+    "audit": "The audit",
 }
 
 
