@@ -9,7 +9,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from callbacks.models import Attempt, Callback, JournalEntry, Pending
+from callbacks.models import Attempt, AuditFinding, Callback, JournalEntry, Pending
 from scheduling.admin import LookOnlyAdmin
 
 if TYPE_CHECKING:
@@ -104,3 +104,21 @@ class PendingAdmin(LookOnlyAdmin):
     @admin.display(description="Event")
     def kind(self, pending: Pending) -> str:
         return str(pending.event.get("kind"))
+
+
+@admin.register(AuditFinding)
+class AuditFindingAdmin(LookOnlyAdmin):
+    """What the auditor found, also what is gone: docs/audit.md says what each kind means."""
+
+    list_display = ("kind", "owner", "detail", "first_seen", "last_seen", "gone_at", "repaired_at")
+    list_filter = ("kind", ("gone_at", admin.EmptyFieldListFilter))
+    search_fields = ("owner",)
+    search_help_text = "A callback's whole id"
+    ordering = ("-first_seen", "-pk")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Exact, as ids are found elsewhere."""
+        term = search_term.strip()
+        return queryset.filter(owner=term) if term else queryset, False

@@ -78,6 +78,7 @@ CAUSES: dict[str, str] = {
     "AgentReserved": "the queue: agent reserved",
     "DialGranted": "the queue: dial granted",
     "ReservationExpired": "the queue: reservation ran out",
+    "Audit": "a repair",
 }
 
 NONE = "\N{EN DASH}"

@@ -15,6 +15,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
+from django.test import Client
 from django.utils import timezone
 
 from callbacks import actions, tasks
@@ -24,6 +25,7 @@ from callbacks.models import Attempt, AuditFinding, Callback, JournalEntry, Pend
 from scheduling.models import Timer
 from telephony.models import Agent, Call, Leg, QueueEntry
 from telephony.simulator.models import SimulatedHappening, SimulatedLeg
+from tests.factories import supervisor
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -553,3 +555,27 @@ def test_a_service_that_changes_under_its_eyes_raises_no_false_alarm() -> None:
         thread.join()
     assert found == []
     assert len(audits) > 30
+
+
+def test_supervisors_see_what_was_found(client: Client) -> None:
+    world = World()
+    callback = scheduled(world)
+    client.force_login(supervisor())
+    assert "attention" not in client.get("/callbacks/").content.decode()
+    lose_timer(world, callback)
+    leave_call(world, callback)
+    run.audit(now=world.now())
+    listed = client.get("/callbacks/").content.decode()
+    assert "2 callbacks need attention" in listed
+    assert f'<a id="attention-{callback.pk}" href="/callbacks/{callback.pk}/">' in listed
+    assert f"<code>{GONE}</code>" in listed
+    page = client.get(f"/callbacks/{callback.pk}/").content.decode()
+    assert "<strong>Overdue</strong>" in page
+    assert "Nothing will ever wake it. Its timer stage for" in page
+    with world.patched():
+        repair([callback.pk, GONE], listing=run.list_switches(), now=world.now())
+    run.audit(now=world.now())
+    assert "need attention" not in client.get("/callbacks/").content.decode()
+    page = client.get(f"/callbacks/{callback.pk}/").content.decode()
+    assert "Needs attention" not in page
+    assert "by a repair, auditor" in page

@@ -12,6 +12,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from callbacks import views
+from callbacks.audit import repair
 from callbacks.flow import events
 from callbacks.flow.decision import DialResult
 from callbacks.flow.session import Stage
@@ -113,10 +114,10 @@ def test_the_list_has_a_fixed_number_of_queries(
     as_sue: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     many(60)
-    # Session, user, their permissions and their groups'; the rows; whether they have a desk.
-    with django_assert_num_queries(6):
+    # Session, user, their permissions and their groups'; the rows; what the audit found; whether they have a desk.
+    with django_assert_num_queries(7):
         shown(as_sue)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         as_sue.get(LIST, headers=HTMX)
 
 
@@ -128,7 +129,7 @@ def test_a_callback_has_a_fixed_number_of_queries(
         AttemptFactory.create(callback=callback, number=number)
         JournalEntryFactory.create(callback=callback)
     # As the list's, with the callback, its attempts and its journal instead of the rows.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         shown(as_sue, f"{LIST}{callback.pk}/")
 
 
@@ -334,4 +335,4 @@ def test_there_is_a_word_for_everything_the_flow_says() -> None:
     assert callback_words.STAGES.keys() == {*Stage}
     assert callback_words.REASONS.keys() == {*Reason}
     assert callback_words.RESULTS.keys() == {*DialResult}
-    assert callback_words.CAUSES.keys() == {*events._ADAPTERS}
+    assert callback_words.CAUSES.keys() == {*events._ADAPTERS, repair.CAUSE}
