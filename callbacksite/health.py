@@ -90,7 +90,7 @@ def _of_database(names: set[str]) -> list[Check]:
         if not isinstance(error, NoAnswer):
             logger.warning("the database cannot be asked: %s", error)
         since = _failures.since(DATABASE)
-        silent = Check(DATABASE, f"does not answer ({type(error).__name__})", since)
+        silent = Check(DATABASE, "does not answer", since)
         others = [Check(name, "unknown, since the database does not answer", since) for name in NAMES]
         return [silent if check.name == DATABASE else check for check in others if check.name in names]
     _failures.over(DATABASE)

@@ -27,6 +27,7 @@ def operations(get_response: Answer) -> Answer:
     answers: dict[str, Answer] = {"livez": health.livez, "readyz": health.readyz, "metrics": metrics.metrics}
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        clear_contextvars()
         answer = answers.get(request.path.split("/")[1])
         if answer is None or (answer is not health.readyz and request.path.count("/") > 1):
             return get_response(request)
@@ -38,20 +39,17 @@ def operations(get_response: Answer) -> Answer:
 
 
 def observe(get_response: Answer) -> Answer:
-    """Give every log line of a request its id, and measure how long it takes."""
+    """Give every log line of a request its id, and measure how long it takes. Behind `operations`."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        clear_contextvars()
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         bind_contextvars(request=request_id)
         began = time.perf_counter()
-        try:
-            response = get_response(request)
-        finally:
-            clear_contextvars()
+        # What is bound stays so until the thread's next request: Django and gunicorn log the answer after this.
+        response = get_response(request)
         match = request.resolver_match
-        view = match.route if match else "none"
+        view = f"/{match.route}" if match else "none"
         method = request.method if request.method in _METHODS else "other"
         metrics.REQUESTS.labels(method, view, str(response.status_code)).inc()
         metrics.REQUEST_SECONDS.labels(view).observe(time.perf_counter() - began)

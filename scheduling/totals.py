@@ -41,7 +41,8 @@ class Publisher(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="totals", daemon=True)
         self.process = os.getpid()
-        self._published = _counted()
+        # A forked process begins with its parent's counts, which the parent publishes.
+        self._published = {key: value for key, value in _counted().items() if value}
         self._lock = threading.Lock()
 
     def run(self) -> None:
