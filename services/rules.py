@@ -1,4 +1,4 @@
-"""Rules that bind several options of a callback service together. The admin form keeps them.
+"""Rules that bind several options of a service together: errors, where they contradict each other, and warnings.
 
 They are not applied again when a request overrides one of the options: a request that says `_wait_for_agent=false` to a
 service that waits for both the agent and the confirmation means that nobody waits.
@@ -13,6 +13,15 @@ from services.catalogue import CALLBACK_OPTIONS, OptionError, OptionWarning
 Values = Mapping[str, object]
 # Errors refuse a save, warnings are shown.
 Rule = Callable[[Values, Mapping[str, str]], Iterator[OptionError | OptionWarning]]
+
+# Options that the vendor's later releases do not have any more, and the one that took their place.
+OBSOLETE = {
+    "_throttle_customer_number_limit": "_throttle_request_parameters_limit",
+    "_vq": "_urs_virtual_queue",
+    "_transfer_to_agent_retry_timeout": "",
+    "_urs_server_url": "",
+    "_urs_sec_server_url": "",
+}
 
 
 def confirm_needs_waiting(values: Values, texts: Mapping[str, str]) -> Iterator[OptionError]:
@@ -48,9 +57,90 @@ def overwritable_are_options(values: Values, texts: Mapping[str, str]) -> Iterat
         yield OptionError(
             "_overwritable_options",
             ", ".join(wrong),
-            "the names of options of this service, without those that decide what a request may do "
-            "(" + ", ".join(option.name for option in CALLBACK_OPTIONS if not option.overridable) + ")",
+            "the names of options of this service that a request may override; those that limit requests may not",
         )
+
+
+def reports_have_an_address(values: Values, texts: Mapping[str, str]) -> Iterator[OptionError | OptionWarning]:
+    """Options reference, `_status_notification_target`: a web address for httpcb, and needed to report at all."""
+    enabled = values.get("_enable_status_notification") in {"subscribe_notify", "notify"}
+    target = values.get("_status_notification_target")
+    if target == "" and enabled and not values.get("_callback_events_list"):
+        yield OptionWarning(
+            "_status_notification_target",
+            "_status_notification_target is empty, so that nothing is reported although _enable_status_notification is "
+            f"{values['_enable_status_notification']}.",
+        )
+    is_web = isinstance(target, str) and target.startswith(("http://", "https://"))
+    if target and values.get("_status_notification_type") == "httpcb" and not is_web:
+        yield OptionError(
+            "_status_notification_target",
+            texts["_status_notification_target"],
+            "a web address, http:// or https://, as long as _status_notification_type is httpcb",
+        )
+
+
+def number_rules_need_a_country(values: Values, texts: Mapping[str, str]) -> Iterator[OptionWarning]:
+    """Options reference, `_default_country`: a number without a country code cannot be judged without a country."""
+    for name in ("_disallow_impossible_phone_numbers", "_disallow_premium_phone_numbers"):
+        if values.get(name) is True and values.get("_default_country") == "":
+            yield OptionWarning(
+                "_default_country", f"_default_country is empty, but {name} is true: numbers cannot be judged."
+            )
+
+
+def disposition_needs_office_hours(values: Values, texts: Mapping[str, str]) -> Iterator[OptionWarning]:
+    """Options reference, `_enable_disposition_dialog`: an agent can offer another time only within office hours."""
+    hours = values.get("_business_hours_service", "not read")
+    if values.get("_enable_disposition_dialog") is True and hours is None:
+        yield OptionWarning(
+            "_enable_disposition_dialog",
+            "_enable_disposition_dialog is true, but _business_hours_service is empty: agents can offer no other time.",
+        )
+
+
+def preview_needs_agent_first(values: Values, texts: Mapping[str, str]) -> Iterator[OptionWarning]:
+    """Scenarios, *User Terminated Preview*: the agent who decides is the first party."""
+    if values.get("_agent_preview") is True and values.get("_userterminated_first_connect_party") == "CUSTOMER":
+        yield OptionWarning(
+            "_agent_preview",
+            "_agent_preview is true, but _userterminated_first_connect_party is CUSTOMER: nothing is previewed.",
+        )
+
+
+def scenario_can_run(values: Values, texts: Mapping[str, str]) -> Iterator[OptionWarning]:
+    """What `callbacks.flow.scenarios` has no stages for yet; a test holds the two against each other."""
+    for name, runs in (
+        ("_media_type", "voice"),
+        ("_call_direction", "USERTERMINATED"),
+        ("_userterminated_first_connect_party", "CUSTOMER"),
+    ):
+        if name in values and values[name] != runs:
+            yield OptionWarning(name, f"cannot work: {name} is {values[name]}, only {runs} can run yet.", blocks=True)
+
+
+def obsolete_options(values: Values, texts: Mapping[str, str]) -> Iterator[OptionWarning]:
+    for name, successor in OBSOLETE.items():
+        if texts[name].strip():
+            instead = f"; use {successor}" if successor else ""
+            yield OptionWarning(name, f"{name} is obsolete and has no effect{instead}.")
+
+
+def alternatives_need_dates(values: Values, texts: Mapping[str, str]) -> Iterator[OptionError]:
+    """Options reference of office-hours, `_effective_dates<n>`: mandatory with `_use_alternative<n>`."""
+    dates = [name for name, value in values.items() if name.startswith("_effective_dates") and value is not None]
+    for name, value in values.items():
+        if name.startswith("_use_alternative") and value is not None and not dates:
+            yield OptionError(name, texts[name], "a service only together with _effective_dates, and there are none")
+
+
+def capacity_has_a_maximum(values: Values, texts: Mapping[str, str]) -> Iterator[OptionError]:
+    """Options reference of capacity, `_max_capacity`: more than it is an error."""
+    most = values.get("_max_capacity")
+    for number in range(1, 8):
+        hours = values.get(name := f"_capacity_{number}")
+        if isinstance(most, int) and isinstance(hours, Mapping) and max(hours.values(), default=0) > most:
+            yield OptionError(name, texts[name], f"at most {most} in each hour, as _max_capacity says")
 
 
 CALLBACK_RULES: tuple[Rule, ...] = (
@@ -58,4 +148,12 @@ CALLBACK_RULES: tuple[Rule, ...] = (
     threshold_exceeds_buffer,
     lookup_keys_contain_mandatory,
     overwritable_are_options,
+    reports_have_an_address,
+    number_rules_need_a_country,
+    disposition_needs_office_hours,
+    preview_needs_agent_first,
+    scenario_can_run,
+    obsolete_options,
 )
+OFFICE_HOURS_RULES: tuple[Rule, ...] = (alternatives_need_dates,)
+CAPACITY_RULES: tuple[Rule, ...] = (capacity_has_a_maximum,)

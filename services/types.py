@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from services.catalogue import CALLBACK_OPTIONS, CAPACITY_OPTIONS, OFFICE_HOURS_OPTIONS, SECTIONS, Option
 from services.configurations import CALLBACK_CONFIGURATIONS, CUSTOM, CommonDefaultConfiguration
-from services.rules import CALLBACK_RULES, Rule
+from services.rules import CALLBACK_RULES, CAPACITY_RULES, OFFICE_HOURS_RULES, Rule
 
 
 class UnknownType(LookupError):
@@ -98,6 +98,7 @@ OFFICE_HOURS = ServiceType(
     options=OFFICE_HOURS_OPTIONS,
     configurations=(CUSTOM,),
     sections=tuple(dict.fromkeys(option.section for option in OFFICE_HOURS_OPTIONS)),
+    rules=OFFICE_HOURS_RULES,
 )
 CAPACITY = ServiceType(
     name="capacity",
@@ -106,6 +107,7 @@ CAPACITY = ServiceType(
     options=CAPACITY_OPTIONS,
     configurations=(CUSTOM,),
     sections=tuple(dict.fromkeys(option.section for option in CAPACITY_OPTIONS)),
+    rules=CAPACITY_RULES,
 )
 for _type in (CALLBACK, OFFICE_HOURS, CAPACITY):
     register(_type)

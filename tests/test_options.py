@@ -1,36 +1,113 @@
-"""Every option of the table does what it says, or stands in the one list of options without effect."""
+"""Every option does what it says, or stands in the one list of options without effect, in docs/options.md."""
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
-from services.catalogue import CALLBACK_OPTIONS
+import pytest
+
+from services.catalogue import CALLBACK_OPTIONS, LIST_OPTIONS, SECTION_OPTIONS
+from services.types import CAPACITY, OFFICE_HOURS
 
 ROOT = Path(__file__).resolve().parent.parent
-# Where options are described, preset, checked against each other or filled in as an example: not where they act.
-NOT_ACTING = {"configurations.py", "rules.py", "demo.py", "schema.py", "kinds.py", "forms.py"}
+FLOORS = ("callbacks", "telephony", "scheduling", "services")
+# What an option resolved to goes by this name wherever it is read.
+RESOLVED = "resolved"
 
 
-def acting() -> set[str]:
-    """The option names that the product's code reads: `resolved["_ttl"]`, `resolve_one(service, "_ttl")`."""
-    names: set[str] = set()
-    for floor in ("callbacks", "telephony", "services"):
-        for path in (ROOT / floor).rglob("*.py"):
-            if path.name not in NOT_ACTING and not {"migrations", "catalogue"} & set(path.parts):
-                names |= set(re.findall(r'(?:\[|, )"(_[a-z_]+)"', path.read_text()))
-    return names
+def option_names_read(source: str) -> set[str]:
+    """The options whose values this code reads: `resolved["_ttl"]`, `resolution.resolve_one(service, "_ttl")`.
+
+    A name that only occurs, in a comment, a docstring or any other text, is not read.
+    """
+    return set(_read(ast.parse(source)))
 
 
-def without_effect() -> set[str]:
-    """The list in docs/architecture.md."""
-    text = (ROOT / "docs" / "architecture.md").read_text()
-    section = text.partition("have no effect yet:")[2].partition("A test compares")[0]
-    rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
-    return {name for row in rows for name in re.findall(r"`(_[a-z_]+)`", row)}
+def _read(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(option))) if name == RESOLVED:
+                yield option
+            case ast.Call(func=ast.Attribute(attr="resolve_one") | ast.Name(id="resolve_one"), args=arguments):
+                yield from (argument.value for argument in arguments[1:2] if isinstance(argument, ast.Constant))
 
 
-def test_every_option_acts_or_is_listed_as_having_no_effect() -> None:
-    table = {option.name for option in CALLBACK_OPTIONS}
-    assert without_effect() <= table
-    assert table - acting() == without_effect()
+def section_keys_read(source: str) -> set[tuple[str, str]]:
+    """Sections or lists and keys that this code asks for side by side: `value("callback", "filter-keys")`."""
+    pairs = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            texts = [argument.value if isinstance(argument, ast.Constant) else None for argument in node.args]
+            pairs |= set(pairwise(texts))
+    return {(section, key) for section, key in pairs if isinstance(section, str) and isinstance(key, str)}
+
+
+def sources() -> list[str]:
+    paths = [path for floor in FLOORS for path in sorted((ROOT / floor).rglob("*.py"))]
+    return [path.read_text() for path in paths if "migrations" not in path.parts and "catalogue" not in path.parts]
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of each row of the table below a heading of the list."""
+    listed = (ROOT / "docs" / "options.md").read_text().partition("\n## Options without effect\n")[2]
+    below = listed.partition(f"\n### {heading}\n")[2].partition("\n### ")[0]
+    lines = [line for line in below.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_every_option_of_a_callback_service_acts_or_is_listed() -> None:
+    acting = {name for source in sources() for name in option_names_read(source)}
+    listed = [name for row in rows("Of callback services") for name in quoted(row[0])]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {option.name for option in CALLBACK_OPTIONS} - acting
+
+
+def test_every_option_of_the_other_types_is_listed() -> None:
+    listed = [name for row in rows("Of office hours and capacity services") for name in quoted(row[0])]
+    options = (*OFFICE_HOURS.options, *CAPACITY.options)
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {f"{option.name}<n>" if option.numbered else option.name for option in options}
+
+
+def test_every_key_of_a_section_or_list_acts_or_is_listed() -> None:
+    """A key acts when code asks for it, or when it stands in for an option that acts."""
+    code = sources()
+    options_read = {name for source in code for name in option_names_read(source)}
+    acting = {pair for source in code for pair in section_keys_read(source)}
+    acting |= {option.inherits for option in CALLBACK_OPTIONS if option.inherits and option.name in options_read}
+    known = {(option.section, option.name) for option in SECTION_OPTIONS}
+    known |= {(name, option.name) for name, options in LIST_OPTIONS.items() for option in options}
+    table = rows("Of global sections and named lists")
+    listed = [(quoted(row[0])[0].strip("[]"), key) for row in table for key in quoted(row[1])]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == known - acting
+
+
+def test_the_list_gives_a_reason_for_each() -> None:
+    for heading in ("Of callback services", "Of office hours and capacity services"):
+        assert all(len(row) == 2 and len(row[1]) > 10 for row in rows(heading))
+    assert all(len(row) == 3 and len(row[2]) > 10 for row in rows("Of global sections and named lists"))
+
+
+@pytest.mark.parametrize(
+    ("source", "read"),
+    [
+        ('ttl = resolved["_ttl"]', {"_ttl"}),
+        ('keys = resolution.resolve_one(service, "_customer_lookup_keys", overrides={})', {"_customer_lookup_keys"}),
+        ('# resolved["_ttl"]', set()),
+        ('def f():\n    """Reads resolved["_ttl"], as resolve_one(service, "_ttl") does."""', set()),
+        ('REQUEST = {"_ttl": "1"}', set()),
+        ('parameters["_customer_number"]', set()),
+        ('f(x, "_ttl")', set()),
+    ],
+)
+def test_a_mention_does_not_count_as_reading(source: str, read: set[str]) -> None:
+    assert option_names_read(source) == read

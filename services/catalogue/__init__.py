@@ -6,20 +6,49 @@ their help.
 
 from __future__ import annotations
 
-from services.catalogue import capacity, general, office_hours, originated, queueing, scheduled, terminated, treatments
+from services.catalogue import (
+    capacity,
+    chat,
+    general,
+    management,
+    notification,
+    office_hours,
+    originated,
+    queueing,
+    reporting,
+    scheduled,
+    terminated,
+    treatments,
+)
 from services.catalogue.option import Option, OptionError, OptionWarning
+from services.catalogue.sections import LIST_OPTIONS, SECTION_OPTIONS, list_option, section_option
 
 __all__ = [
     "CALLBACK_OPTIONS",
     "CAPACITY_OPTIONS",
+    "LIST_OPTIONS",
     "OFFICE_HOURS_OPTIONS",
     "SECTIONS",
+    "SECTION_OPTIONS",
     "Option",
     "OptionError",
     "OptionWarning",
+    "list_option",
+    "section_option",
 ]
 
-_MODULES = (general, queueing, terminated, treatments, scheduled, originated)
+_MODULES = (
+    general,
+    queueing,
+    terminated,
+    treatments,
+    scheduled,
+    originated,
+    management,
+    notification,
+    chat,
+    reporting,
+)
 
 SECTIONS = tuple(module.SECTION for module in _MODULES)
 CALLBACK_OPTIONS: tuple[Option, ...] = tuple(option for module in _MODULES for option in module.OPTIONS)

@@ -1,25 +1,101 @@
-"""Services of type office-hours: when an office is open."""
+"""Services of type office-hours: when an office is open. All times are local to `_timezone`."""
 
 from __future__ import annotations
 
 from services import kinds
-from services.catalogue.option import Option
+from services.catalogue.option import YEAR, Option
+from services.kinds import DATED_HOURS, DATES, DAY, TIME_ZONE, WEEK_HOURS
 
-SECTION = "Office Hours"
+GENERAL = "General"
+HOURS = "Office Hours"
+OTHERS = "Other Office Hours"
+
+_SERVICE = kinds.service_reference("office-hours")
 
 OPTIONS = (
     Option(
+        name="_type",
+        kind=kinds.choice("builtin", "ors"),
+        section=GENERAL,
+        default="builtin",
+        mandatory=True,
+        advanced=True,
+        help="Where the vendor's system runs the service. Kept for compatibility; both words mean the same here.",
+    ),
+    Option(
+        name="_service",
+        kind=kinds.choice("office-hours"),
+        section=GENERAL,
+        default="office-hours",
+        mandatory=True,
+        advanced=True,
+        help="The application behind the service.",
+    ),
+    Option(
+        name="_ttl",
+        kind=kinds.seconds(1, 10 * YEAR),
+        section=GENERAL,
+        default="30",
+        advanced=True,
+        help="How long the vendor's system keeps the answer to a request.",
+    ),
+    Option(
         name="_timezone",
-        kind=kinds.text(maximum=64),
-        section=SECTION,
-        default="UTC",
-        help="The time zone of all times of this service, as Europe/Berlin.",
+        kind=TIME_ZONE,
+        section=GENERAL,
+        mandatory=True,
+        help="The time zone of the office, such as Europe/Berlin. Abbreviations such as EST know no summer time.",
     ),
     Option(
         name="_bh_regular",
-        kind=kinds.text(),
-        section=SECTION,
+        kind=WEEK_HOURS,
+        section=HOURS,
         numbered=True,
-        help="Weekly hours, as Mon-Fri 9:00-17:00.",
+        help="Weekly hours. Days may run on over the end of the week, hours over the end of the day.",
+    ),
+    Option(
+        name="_bh_add",
+        kind=DATED_HOURS,
+        section=HOURS,
+        numbered=True,
+        help="Hours of one day beside the weekly ones.",
+    ),
+    Option(
+        name="_holiday",
+        kind=DAY,
+        section=HOURS,
+        numbered=True,
+        help="A day on which the office is closed.",
+    ),
+    Option(
+        name="_effective_dates",
+        kind=DATES,
+        section=HOURS,
+        numbered=True,
+        help="Days for which this service says anything, also about the hours that it includes. Outside of them the "
+        "office is closed. None: always.",
+    ),
+    Option(
+        name="_include_regular",
+        kind=_SERVICE,
+        section=OTHERS,
+        numbered=True,
+        note="The vendor's documents do not print the whole name; this one is taken from what is left of it.",
+        help="Another service whose weekly hours are added.",
+    ),
+    Option(
+        name="_include",
+        kind=_SERVICE,
+        section=OTHERS,
+        numbered=True,
+        note="The vendor's documents do not print the whole name; this one is taken from what is left of it.",
+        help="Another service whose weekly hours, additional hours and holidays are added.",
+    ),
+    Option(
+        name="_use_alternative",
+        kind=_SERVICE,
+        section=OTHERS,
+        numbered=True,
+        help="Another service that counts instead of this one on the days of _effective_dates, which it needs.",
     ),
 )

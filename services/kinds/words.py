@@ -57,16 +57,19 @@ def milliseconds(minimum: int, maximum: int) -> Kind:
     return _whole_number("milliseconds", minimum, maximum, "milliseconds")
 
 
-def limit(default: int) -> Kind:
-    """A limit that counts something; value: int. A negative one means `default`, wherever it is set; 0 is a limit."""
-    allowed = f"a whole number; 0 allows nothing, a negative number means {default}"
+def limit(default: int, *, unit: str = "") -> Kind:
+    """A limit or the time in which it counts; value: int, never negative.
+
+    A negative number means `default` wherever it is set, and does not let another place decide.
+    """
+    allowed = "a whole number" + (f", in {unit}" if unit else "") + f"; a negative one means {default}"
 
     def parse(text: str) -> int:
         if not _INTEGER.fullmatch(text):
             raise BadValue(text, allowed)
         return int(text) if int(text) >= 0 else default
 
-    return Kind(name="limit", parse=parse, allowed=allowed, widget="number")
+    return Kind(name="limit", parse=parse, allowed=allowed, widget="number", unit=unit)
 
 
 def choice(*words: str) -> Kind:

@@ -59,6 +59,10 @@ def test_adding_asks_for_type_name_and_configuration(admin_client: Client) -> No
         "capacity",
         "User Terminated Immediate",
         "User Terminated Delayed",
+        "Agent Preview",
+        "Agent First",
+        "User Originated Immediate",
+        "User Originated Delayed",
         "Custom",
         "Custom",
         "Custom",
@@ -140,7 +144,7 @@ def test_only_what_differs_from_the_configuration_is_stored(admin_client: Client
 
 def test_saving_without_a_change_changes_nothing(admin_client: Client) -> None:
     target = '[{"target": "Billing@StatServer.GA"},\n {"target": "Sales@StatServer.GA"}]'
-    service = make_service(_target=target, _ttl="60", _cpd_enable="false", _snooze_duration="300")
+    service = make_service(_target=target, _ttl="60", _cpd_enable="false", _our_own_option="300")
     before = dict(service.options)
     sent = {name: text.replace("\n", "\r\n") for name, text in shown_form(admin_client, service).items()}
     assert admin_client.post(change_url(service), sent).status_code == 302
@@ -150,10 +154,10 @@ def test_saving_without_a_change_changes_nothing(admin_client: Client) -> None:
 
 
 def test_options_that_are_not_known_are_shown_and_kept(admin_client: Client) -> None:
-    service = make_service(_snooze_duration="300")
-    assert "_snooze_duration = 300" in admin_client.get(change_url(service)).content.decode()
+    service = make_service(_our_own_option="300")
+    assert "_our_own_option = 300" in admin_client.get(change_url(service)).content.decode()
     assert submit(admin_client, service, _ttl="60") == {}
-    assert service.options == {**COMPLETE, "_ttl": "60", "_snooze_duration": "300"}
+    assert service.options == {**COMPLETE, "_ttl": "60", "_our_own_option": "300"}
 
 
 def test_the_history_names_the_options(admin_client: Client) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from services.catalogue import CALLBACK_OPTIONS
 from services.kinds import Treatment
 from services.resolution import (
     OptionError,
@@ -19,7 +20,9 @@ from tests.services.doubles import COMPLETE, Service
 
 
 def test_a_complete_user_terminated_immediate_service() -> None:
-    assert resolve(Service({**COMPLETE, "_treatment_call_failure_answering_machine": "{ }"})) == {
+    resolved = resolve(Service({**COMPLETE, "_treatment_call_failure_answering_machine": "{ }"}))
+    assert resolved.keys() == {option.name for option in CALLBACK_OPTIONS}
+    expected = {
         "_type": "ors",
         "_service": "callback",
         "_media_type": "voice",
@@ -62,6 +65,7 @@ def test_a_complete_user_terminated_immediate_service() -> None:
         "_provide_code": False,
         "_resource_group": "",
     }
+    assert {name: resolved[name] for name in expected} == expected
 
 
 def test_the_service_beats_its_configuration_which_beats_the_table() -> None:
@@ -78,10 +82,10 @@ def test_an_empty_text_is_no_value(blank: str) -> None:
 
 
 def test_unknown_options_are_kept_as_text_and_not_resolved() -> None:
-    service = Service({**COMPLETE, "_snooze_duration": "300"})
-    assert explicit_texts(service) == {**COMPLETE, "_snooze_duration": "300"}
-    assert effective(service)["_snooze_duration"] == "300"
-    assert "_snooze_duration" not in resolve(service)
+    service = Service({**COMPLETE, "_our_own_option": "300"})
+    assert explicit_texts(service) == {**COMPLETE, "_our_own_option": "300"}
+    assert effective(service)["_our_own_option"] == "300"
+    assert "_our_own_option" not in resolve(service)
 
 
 def test_values_that_were_not_stored_as_text_are_read_all_the_same() -> None:
@@ -160,7 +164,7 @@ def test_what_decides_about_requests_cannot_be_overridden_even_if_listed() -> No
     ("key", "given", "allowed"),
     [
         ("_wait_for_agent", "maybe", "true or false"),
-        ("_media_type", "fax", "voice"),
+        ("_media_type", "fax", "voice or chat"),
         ("_call_direction", "BOTH", "USERTERMINATED or USERORIGINATED"),
     ],
 )
@@ -255,9 +259,8 @@ def test_missing_mandatory_keys() -> None:
         (
             {**COMPLETE, "_overwritable_options": "_ttl,_targte"},
             [
-                "Option _overwritable_options: '_targte' was given, allowed is the names of options of this service, "
-                "without those that decide what a request may do (_type, _service, _customer_lookup_keys, "
-                "_mandatory_customer_lookup_keys, _overwritable_options)."
+                "Option _overwritable_options: '_targte' was given, allowed is the names of options of this service "
+                "that a request may override; those that limit requests may not."
             ],
         ),
     ],
