@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import OperationalError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 
 from callbacks import metrics, records
@@ -42,6 +42,10 @@ class NotFound(Exception):
     """There is no such callback, or it is not the caller's."""
 
 
+class ServiceGone(Exception):
+    """The service was deleted while the request was read; nothing was stored."""
+
+
 class MissingKeys(Exception):
     """Keys of `_mandatory_customer_lookup_keys` that the request does not have."""
 
@@ -61,7 +65,8 @@ def start(
     """Accept a request: store it and decide its first step, in one transaction.
 
     `parameters` are all keys of the request as text (seed 1, *Sample Request*). Keys without a leading underscore are
-    the customer's user data. Raises MissingKeys and `services.catalogue.OptionError` before anything is stored.
+    the customer's user data. Raises MissingKeys, ServiceGone and `services.catalogue.OptionError`; nothing is stored
+    then.
     """
     if missing := resolution.missing_mandatory(service, parameters):
         raise MissingKeys(missing)
@@ -86,8 +91,13 @@ def start(
     else:
         callback.expires_at = callback.desired_at + timedelta(seconds=options.ttl)
     turns = _run(session, options, [first], now)
-    with transaction.atomic():
-        records.store_new(callback, turns, options, now)
+    try:
+        with transaction.atomic():
+            records.store_new(callback, turns, options, now)
+    except IntegrityError:
+        if ConfiguredService.objects.filter(pk=service.pk).exists():
+            raise
+        raise ServiceGone(service.name) from None
     metrics.decided(callback, None, turns, now)
     return callback
 
@@ -183,6 +193,8 @@ def _options(callback: Callback) -> tuple[FlowOptions | None, str]:
 
 
 def _resolve(callback: Callback) -> tuple[FlowOptions | None, str]:
+    if callback.service is None:
+        return None, f"The service {callback.service_name} was deleted."
     parameters = {**callback.properties, **callback.overrides, **callback.user_data}
     try:
         resolved = resolution.resolve(callback.service, overrides=callback.overrides, parameters=parameters)

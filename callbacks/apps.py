@@ -8,8 +8,10 @@ class CallbacksConfig(AppConfig):
     def ready(self) -> None:
         from callbacks import due, owner
         from scheduling import tick, timers
+        from services import uses
         from telephony import upwards
 
         upwards.register(owner.CallbackOwner())
         timers.register(due.on_timers)
         tick.register(due.SOURCES)
+        uses.register(owner.live_callbacks)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from datetime import datetime
+
+from django.db.models import Count
 
 from callbacks import inbox
 from callbacks.flow import projections
@@ -45,3 +48,10 @@ class CallbackOwner:
             return None
         lines = tuple((name, str(value)) for name, value in callback.user_data.items())
         return Description(callback.service_name, callback.customer_number, lines)
+
+
+def live_callbacks(services: Collection[int]) -> Iterator[tuple[int, str]]:
+    """What keeps services from being deleted: how many callbacks of each are not completed (`services.uses`)."""
+    live = Callback.objects.filter(service__in=list(services)).exclude(state=State.COMPLETED)
+    for service, count in live.order_by().values_list("service").annotate(count=Count("pk")):
+        yield service, f"callbacks that are not completed: {count}"

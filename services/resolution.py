@@ -28,6 +28,7 @@ __all__ = [
     "OptionError",
     "Origin",
     "allowed_overrides",
+    "checked",
     "effective",
     "explicit_texts",
     "has_token",
@@ -39,6 +40,7 @@ __all__ = [
     "replace_tokens",
     "resolve",
     "resolve_one",
+    "unset",
     "warnings",
 ]
 
@@ -211,14 +213,19 @@ def missing_mandatory(service: HasOptions, request: Mapping[str, str]) -> list[s
 def problems(service: HasOptions) -> list[str]:
     """Why the service cannot work, in sentences for an admin; empty if it can."""
     try:
-        amount = _amount(service)
+        errors, remarks = checked(service)
     except LookupError as error:
         return [str(error)]
+    blocking = [str(remark) for remark in remarks if remark.blocks]
+    return unset(service) + [str(error) for error in errors] + blocking
+
+
+def unset(service: HasOptions) -> list[str]:
+    """The sentence that names its mandatory options without a value, in a list; empty if it has them all."""
+    amount = _amount(service)
     texts = amount.texts
     empty = [name for name, option in amount.options.items() if option.is_needed(texts) and not texts[name].strip()]
-    found = [f"cannot work yet: {_listed(empty)} {'is' if len(empty) == 1 else 'are'} empty"] if empty else []
-    errors, remarks = checked(service)
-    return found + [str(error) for error in errors] + [str(remark) for remark in remarks if remark.blocks]
+    return [f"cannot work yet: {_listed(empty)} {'is' if len(empty) == 1 else 'are'} empty"] if empty else []
 
 
 def warnings(service: HasOptions) -> list[str]:

@@ -7,7 +7,8 @@ class TelephonyConfig(AppConfig):
 
     def ready(self) -> None:
         from scheduling import tick
-        from telephony import due, kinds
+        from telephony import configuration, due, kinds
 
         kinds.register()
+        configuration.register()
         tick.register(due.SOURCES)

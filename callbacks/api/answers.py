@@ -43,9 +43,18 @@ def promises_a_call(callback: Callback) -> bool:
 def records(callbacks: Iterable[Callback], root: str) -> list[dict[str, str]]:
     """Records as queries return them; `root` is the address of the site, for `_url`."""
     callbacks = list(callbacks)
-    services = ConfiguredService.objects.in_bulk({callback.service_id for callback in callbacks})
+    services = ConfiguredService.objects.in_bulk({each.service_id for each in callbacks if each.service_id is not None})
     keys = {pk: lookup.lookup_keys(service) for pk, service in services.items()}
-    return [_record(callback, services[callback.service_id], keys[callback.service_id], root) for callback in callbacks]
+    return [
+        _record(
+            callback,
+            # Its service may have been deleted since.
+            services.get(callback.service_id) or ConfiguredService(name=callback.service_name),
+            keys.get(callback.service_id, ()),
+            root,
+        )
+        for callback in callbacks
+    ]
 
 
 def _record(callback: Callback, service: ConfiguredService, keys: tuple[str, ...], root: str) -> dict[str, str]:

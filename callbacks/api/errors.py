@@ -108,6 +108,8 @@ def _of_verb(error: Exception) -> _Answer | None:
             return _Answer(400, INVALID_OPTION, str(error))
         case actions.Refused():
             return _Answer(400, INVALID_STATE, str(error))
+        case actions.ServiceGone():
+            return _of_verb(service_not_found(str(error)))
         case actions.NotFound():
             return _Answer(404, NOT_FOUND, "The callback is not found.")
         case actions.Busy():

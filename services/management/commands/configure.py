@@ -1,0 +1,66 @@
+"""`manage.py configure FILE`: make the configuration what a file says (docs/configuration.md)."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from services.configuration import applying, reading, words
+from services.documents import Refused
+
+STANDARD_INPUT = "-"
+
+
+class Command(BaseCommand):
+    help = "Make the configuration what a YAML or JSON file says, all of it or nothing. May be repeated."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", help="YAML or JSON; - for standard input")
+        parser.add_argument("--dry-run", action="store_true", help="print the differences and change nothing")
+        parser.add_argument(
+            "--prune", action="store_true", help="of each part in the file remove what it does not name"
+        )
+        parser.add_argument("--reason", default="", help="why, for the change log")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            outcome = applying.apply(
+                reading.read(_text(options["file"])),
+                actor=_actor(),
+                reason=options["reason"],
+                now=timezone.now(),
+                prune=options["prune"],
+                dry_run=options["dry_run"],
+            )
+        except Refused as refused:
+            for error in refused.errors:
+                self.stderr.write(error)
+            count = len(refused.errors)
+            raise CommandError(f"{count} error{'s' if count > 1 else ''}. Nothing was changed.") from None
+        for warning in outcome.warnings:
+            self.stderr.write(f"Warning: {warning}")
+        for line in words.lines(outcome.differences):
+            self.stdout.write(line)
+        if options["dry_run"] and outcome.differences:
+            self.stdout.write("Nothing was changed: this was a dry run.")
+
+
+def _text(file: str) -> str:
+    try:
+        return sys.stdin.read() if file == STANDARD_INPUT else Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{file} cannot be read: {error}") from error
+
+
+def _actor() -> str:
+    """The command, and who ran it as far as the operating system knows."""
+    try:
+        return f"configure ({getpass.getuser()})"
+    except (OSError, KeyError):  # a container with a user id that has no name
+        return "configure"

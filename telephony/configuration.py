@@ -1,0 +1,529 @@
+"""Telephony's parts of the configuration: switches, skills, route points, queues, places, agents and their groups."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+from django.db.models import QuerySet
+
+from services import documents
+from services.configuration import schema
+from services.configuration.parts import unknown_keys
+from services.documents import Document, Part, Plan, Wanted, as_text, is_line
+from telephony import uses
+from telephony.models import Agent, AgentGroup, AgentSkill, Place, RoutePoint, Skill, Switch, VirtualQueue
+
+LONGEST_NAME = 64
+LONGEST_PASSWORD = 128
+# The secret of a switch, and what a file says instead of it.
+PASSWORD = "ari_password"  # noqa: S105 (a name)
+PASSWORD_FILE = "ari_password_file"  # noqa: S105 (a name)
+
+_TEXT: schema.Schema = {"type": ["string", "null"]}
+
+
+@dataclass(frozen=True)
+class Element:
+    """What a file says about one thing, and its document as it is; faults go to the plan."""
+
+    name: str
+    place: str
+    given: Mapping[str, Any]
+    before: Document | None
+    plan: Plan
+
+    def text(self, field: str, longest: int, default: str = "") -> str:
+        """The text of a field: as given, else as it is, else the default."""
+        if field not in self.given:
+            return str(self.before[field]) if self.before else default
+        text = as_text(self.given[field])
+        if len(text) > longest or not is_line(text) or isinstance(self.given[field], Mapping | list):
+            self.refuse(field, text, f"one line of at most {longest} characters")
+            return default
+        return text or default
+
+    def refuse(self, field: str, given: object, allowed: str) -> None:
+        self.plan.refuse(f"{self.place}.{field}", given, allowed)
+
+
+class Named(Part):
+    """A part whose things are rows with a unique name and columns of text."""
+
+    # Fields of text and the most characters each takes.
+    columns: ClassVar[Mapping[str, int]] = {}
+
+    def key(self, row: Any) -> str:
+        return str(row.name)
+
+    def document(self, row: Any) -> Document:
+        return {column: getattr(row, column) for column in self.columns}
+
+    def element(self, name: str, document: Document) -> object:
+        return {"name": name, **document} if document else name
+
+    def name_of(self, element: object, place: str, plan: Plan) -> str | None:
+        given, place = (element.get("name"), f"{place}.name") if isinstance(element, Mapping) else (element, place)
+        return documents.read_name(given, place, plan, longest=LONGEST_NAME)
+
+    def read(self, name: str, given: object, plan: Plan) -> Wanted | None:
+        fields = given if isinstance(given, Mapping) else {}
+        place = f"{self.name}.{name}"
+        unknown_keys(fields, {"name", *self.fields()}, place, plan)
+        return self.wanted(Element(name, place, fields, plan.before[self.name].get(name), plan))
+
+    def fields(self) -> Collection[str]:
+        """What may be said about one, beside its name."""
+        return self.columns
+
+    def wanted(self, element: Element) -> Wanted | None:
+        return Wanted({column: element.text(column, longest) for column, longest in self.columns.items()})
+
+    def write(self, plan: Plan) -> None:
+        """Create and change rows; then what needs their keys, in write_more."""
+        changed, named = plan.changed(self.name), self.named()
+        there = {self.key(row): row for row in self.rows()}
+        rows = {name: there.get(name) or self.new(name) for name in changed}
+        for name, row in rows.items():
+            for column, value in self.values(changed[name], named).items():
+                setattr(row, column, value)
+        self.model._default_manager.bulk_create([row for row in rows.values() if not row.pk], batch_size=500)
+        old = [rows[name] for name in changed if name in there]
+        if old and self.stored:
+            self.model._default_manager.bulk_update(old, self.stored, batch_size=200)
+        self.write_more(rows, changed)
+
+    def new(self, name: str) -> Any:
+        return self.model(name=name)
+
+    @property
+    def stored(self) -> list[str]:
+        """The columns that values() gives, of the table."""
+        return list(self.columns)
+
+    def named(self) -> Mapping[str, Mapping[str, Any]]:
+        """The rows of other tables that documents of this part name, read once."""
+        return {}
+
+    def values(self, wanted: Wanted, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """What the row's columns become."""
+        return {column: wanted.document[column] for column in self.columns}
+
+    def write_more(self, rows: Mapping[str, Any], changed: Mapping[str, Wanted]) -> None:
+        """Write what is in other tables; the rows have their keys."""
+
+    def obstacles(self, plan: Plan) -> Iterator[tuple[str, str]]:
+        removed = plan.removed[self.name]
+        for row in self.rows():
+            if self.key(row) in removed:
+                yield from ((self.key(row), use) for use in self.uses_of(row))
+
+    def uses_of(self, row: Any) -> list[str]:
+        """What uses the row, in sentences."""
+        return []
+
+    def schema(self) -> schema.Schema:
+        return schema.element(dict.fromkeys(self.columns, _TEXT))
+
+
+class Switches(Named):
+    name = "switches"
+    noun = "switch"
+    model = Switch
+    columns: ClassVar[Mapping[str, int]] = {
+        "kind": 16,
+        "ari_url": 200,
+        "ari_user": 64,
+        "ari_app": 64,
+        "detection_context": 64,
+        "sound_prefix": 128,
+    }
+    needed = ("ari_url", "ari_user", "ari_app", "detection_context")
+
+    def uses_of(self, row: Switch) -> list[str]:
+        return uses.of_switch(row) + [f"phone of place {place}" for place in Place.objects.filter(switch=row)]
+
+    def secrets(self, row: Switch) -> dict[str, str]:
+        return {PASSWORD: row.ari_password}
+
+    def fields(self) -> Collection[str]:
+        return (*self.columns, PASSWORD_FILE)
+
+    def wanted(self, element: Element) -> Wanted:
+        document = {
+            column: element.text(column, longest, str(getattr(Switch(), column)))
+            for column, longest in self.columns.items()
+        }
+        if document["kind"] not in Switch.Kind.values:
+            element.refuse("kind", document["kind"], " or ".join(Switch.Kind.values))
+            document["kind"] = Switch.Kind.SIMULATOR.value
+        if document["ari_url"] and not _is_web_address(document["ari_url"]):
+            element.refuse("ari_url", document["ari_url"], "an address such as http://127.0.0.1:8088")
+        if document["kind"] == Switch.Kind.ASTERISK:
+            for column in self.needed:
+                if not document[column]:
+                    element.refuse(column, "", "a text, which an Asterisk switch needs")
+        return Wanted(document, self._password(element))
+
+    def _password(self, element: Element) -> dict[str, str]:
+        if PASSWORD_FILE not in element.given:
+            return {}
+        path = as_text(element.given[PASSWORD_FILE])
+        try:
+            password = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            element.refuse(PASSWORD_FILE, path, f"a file that can be read ({error})")
+            return {}
+        if not password or len(password) > LONGEST_PASSWORD or not is_line(password):
+            element.refuse(
+                PASSWORD_FILE, path, f"a file with a password of 1 to {LONGEST_PASSWORD} characters in one line"
+            )
+            return {}
+        return {PASSWORD: password}
+
+    @property
+    def stored(self) -> list[str]:
+        return [*self.columns, PASSWORD]
+
+    def values(self, wanted: Wanted, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        return {**wanted.document, **wanted.secrets}
+
+    def check(self, plan: Plan) -> None:
+        without = Switch.objects.filter(
+            name__in=list(plan.wanted[self.name]), kind=Switch.Kind.ASTERISK, ari_password=""
+        )
+        for switch in without:
+            plan.warn(f"switches.{switch.name}", f"has no password yet: give {PASSWORD_FILE}, or set it in admin.")
+
+    def schema(self) -> schema.Schema:
+        properties: schema.Schema = dict.fromkeys(self.columns, _TEXT)
+        return schema.element(
+            {
+                **properties,
+                "kind": {"enum": Switch.Kind.values},
+                PASSWORD_FILE: {
+                    "type": "string",
+                    "description": "A file with the ARI password, read by configure. Left out: the stored one stays.",
+                },
+            }
+        )
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        URLValidator(schemes=["http", "https"])(text)
+    except ValidationError:
+        return False
+    return True
+
+
+class OnSwitch(Named):
+    """Things that are reached over a switch."""
+
+    def rows(self) -> QuerySet[Any]:
+        return super().rows().select_related("switch")
+
+    def fields(self) -> Collection[str]:
+        return ("switch", *self.columns)
+
+    def document(self, row: Any) -> Document:
+        return {"switch": row.switch.name, **super().document(row)}
+
+    @property
+    def stored(self) -> list[str]:
+        return ["switch", *self.columns]
+
+    def named(self) -> Mapping[str, Mapping[str, Any]]:
+        return {"switches": {switch.name: switch for switch in Switch.objects.all()}}
+
+    def values(self, wanted: Wanted, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        return {"switch": named["switches"][wanted.document["switch"]], **super().values(wanted, named)}
+
+    def phone(self, element: Element, switch: str) -> str:
+        """The phone; on a simulator, where people answer who are made up, so is a phone that is not given."""
+        of_switch = element.plan.document("switches", switch)
+        default = f"sim:{element.name}" if of_switch and of_switch["kind"] == Switch.Kind.SIMULATOR else ""
+        phone = element.text("phone", self.columns["phone"], default)
+        if not phone:
+            element.refuse("phone", "", "the phone in the switch's syntax, such as PJSIP/kate")
+        return phone
+
+    def schema(self) -> schema.Schema:
+        return schema.element({"switch": _TEXT, **dict.fromkeys(self.columns, _TEXT)})
+
+
+def read_switch(element: Element) -> str | None:
+    """The name of the switch: as given, else as it is, else the only one there is; None with the fault in the plan.
+
+    Where no switch is known at all, the one that is named is made up: a simulator, the default where no PBX is
+    configured.
+    """
+    name, plan = as_text(element.given.get("switch")), element.plan
+    known = plan.names("switches")
+    if name in known:
+        return name
+    if not name and element.before:
+        return str(element.before["switch"])
+    if not name and len(known) == 1:
+        return known[0]
+    if not name or (known and not plan.made_up):
+        element.refuse("switch", name, _name_of_a_switch(known))
+        return None
+    if documents.read_name(name, f"{element.place}.switch", plan, longest=LONGEST_NAME) is None:
+        return None
+    plan.made_up = True
+    if wanted := documents.part("switches").read(name, {"kind": Switch.Kind.SIMULATOR.value}, plan):
+        plan.wanted["switches"][name] = wanted
+    return name
+
+
+def _name_of_a_switch(known: list[str]) -> str:
+    return f"the name of a switch: {', '.join(known) or 'there is none yet'}"
+
+
+class RoutePoints(OnSwitch):
+    name = "route_points"
+    noun = "route point"
+    model = RoutePoint
+    columns: ClassVar[Mapping[str, int]] = {"endpoint": 128}
+
+    def uses_of(self, row: RoutePoint) -> list[str]:
+        return uses.of_route_point(row)
+
+    def key(self, row: RoutePoint) -> str:
+        return str(row)
+
+    def element(self, name: str, document: Document) -> object:
+        return {"name": name.rpartition("@")[0], **document}
+
+    def name_of(self, element: object, place: str, plan: Plan) -> str | None:
+        """NAME@SWITCH, from one text or from name and switch."""
+        given = element if isinstance(element, Mapping) else {"name": element}
+        text = documents.read_name(given.get("name"), place, plan, longest=2 * LONGEST_NAME + 1)
+        if text is None:
+            return None
+        name, at, switch = text.rpartition("@")
+        said = as_text(given.get("switch"))
+        if at and said not in {"", switch}:
+            plan.refuse(f"{place}.switch", said, f"{switch}, the one in the name, or none")
+            return None
+        name = name if at else text
+        if not name or len(name) > LONGEST_NAME or "@" in name or "," in name:
+            plan.refuse(place, text, f"NAME@SWITCH, with a name of 1 to {LONGEST_NAME} characters without @ and comma")
+            return None
+        found = read_switch(Element(name, place, {"switch": switch if at else said}, None, plan))
+        return f"{name}@{found}" if found else None
+
+    def new(self, name: str) -> RoutePoint:
+        return RoutePoint(name=name.rpartition("@")[0])
+
+    def wanted(self, element: Element) -> Wanted:
+        endpoint = element.text("endpoint", self.columns["endpoint"], "{number}")
+        if not takes_number(endpoint):
+            element.refuse("endpoint", endpoint, "a text with {number}, such as PJSIP/{number}@trunk")
+        return Wanted({"switch": element.name.rpartition("@")[2], "endpoint": endpoint})
+
+
+def takes_number(endpoint: str) -> bool:
+    """True if the customer's number is filled in for {number}, and nothing else is asked for."""
+    try:
+        return endpoint.format(number="1") != endpoint.format(number="2")
+    except (ValueError, LookupError, AttributeError):
+        return False
+
+
+class Skills(Named):
+    name = "skills"
+    noun = "skill"
+    model = Skill
+
+    def obstacles(self, plan: Plan) -> Iterator[tuple[str, str]]:
+        for held in AgentSkill.objects.filter(skill__name__in=plan.removed[self.name]).select_related("agent", "skill"):
+            yield held.skill.name, f"agent {held.agent}"
+
+
+class VirtualQueues(Named):
+    name = "virtual_queues"
+    noun = "virtual queue"
+    model = VirtualQueue
+
+    def uses_of(self, row: VirtualQueue) -> list[str]:
+        return uses.of_queue(row)
+
+
+class Places(OnSwitch):
+    name = "places"
+    noun = "place"
+    model = Place
+    columns: ClassVar[Mapping[str, int]] = {"phone": 128}
+
+    def wanted(self, element: Element) -> Wanted | None:
+        switch = read_switch(element)
+        return Wanted({"switch": switch, "phone": self.phone(element, switch)}) if switch else None
+
+
+class Agents(OnSwitch):
+    name = "agents"
+    noun = "agent"
+    model = Agent
+    columns: ClassVar[Mapping[str, int]] = {"phone": 128, "user": 150}
+
+    def uses_of(self, row: Agent) -> list[str]:
+        return uses.of_agent(row)
+
+    def rows(self) -> QuerySet[Any]:
+        return super().rows().select_related("user").prefetch_related("skills__skill")
+
+    def fields(self) -> Collection[str]:
+        return (*super().fields(), "skills")
+
+    def document(self, row: Agent) -> Document:
+        levels = {held.skill.name: held.level for held in row.skills.all()}
+        return {
+            "switch": row.switch.name,
+            "phone": row.sip_address,
+            "user": row.user.get_username() if row.user else "",
+            "skills": dict(sorted(levels.items())),
+        }
+
+    def wanted(self, element: Element) -> Wanted | None:
+        switch = read_switch(element)
+        if switch is None:
+            return None
+        phone, user, skills = self.phone(element, switch), self._user(element), self._skills(element)
+        return Wanted({"switch": switch, "phone": phone, "user": user, "skills": skills})
+
+    def _user(self, element: Element) -> str:
+        user = element.text("user", self.columns["user"])
+        if user and not User.objects.filter(username=user).exists():
+            element.refuse("user", user, "the name of a login, which is made in admin or by createsuperuser")
+            return ""
+        return user
+
+    def _skills(self, element: Element) -> dict[str, int]:
+        before, levels = element.before, element.given.get("skills")
+        if "skills" not in element.given:
+            return dict(before["skills"]) if before else {}
+        if not isinstance(levels, Mapping | None):
+            element.refuse("skills", levels, 'a mapping from skill to level, such as {"English": 20}')
+            return {}
+        known, skills = element.plan.names("skills"), {}
+        for skill, given in sorted((levels or {}).items()):
+            level = as_text(given)
+            if skill not in known:
+                element.refuse("skills", skill, f"the name of a skill: {_some(known)}")
+            elif not (level.isascii() and level.isdigit() and int(level) <= AgentSkill.MOST):
+                element.refuse(f"skills.{skill}", level, f"a whole number from 0 to {AgentSkill.MOST}")
+            else:
+                skills[skill] = int(level)
+        return skills
+
+    @property
+    def stored(self) -> list[str]:
+        return ["switch", "sip_address", "user"]
+
+    def named(self) -> Mapping[str, Mapping[str, Any]]:
+        return {**super().named(), "users": {user.get_username(): user for user in User.objects.all()}}
+
+    def values(self, wanted: Wanted, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        document = wanted.document
+        return {
+            "switch": named["switches"][document["switch"]],
+            "sip_address": document["phone"],
+            "user": named["users"][document["user"]] if document["user"] else None,
+        }
+
+    def write(self, plan: Plan) -> None:
+        changed = plan.changed(self.name)
+        moving = {wanted.document["user"] for wanted in changed.values()} - {""}
+        # A login works as one agent: it is taken from whoever gives it up, or goes, before another gets it.
+        giving_up = Agent.objects.filter(user__username__in=moving)
+        giving_up.filter(name__in=[*changed, *plan.removed[self.name]]).update(user=None)
+        taken = set(Agent.objects.filter(user__username__in=moving).values_list("user__username", flat=True))
+        for name, wanted in changed.items():
+            user = wanted.document["user"]
+            if user and user in taken:
+                plan.refuse(f"agents.{name}.user", user, "a login that no other agent has")
+                wanted.document["user"] = ""
+            taken.add(user)
+        super().write(plan)
+
+    def write_more(self, rows: Mapping[str, Any], changed: Mapping[str, Wanted]) -> None:
+        AgentSkill.objects.filter(agent__in=list(rows.values())).delete()
+        skills = {skill.name: skill for skill in Skill.objects.all()}
+        AgentSkill.objects.bulk_create(
+            [
+                AgentSkill(agent=rows[name], skill=skills[skill], level=level)
+                for name, wanted in changed.items()
+                for skill, level in wanted.document["skills"].items()
+            ]
+        )
+
+    def schema(self) -> schema.Schema:
+        level = {"type": ["integer", "string"], "minimum": 0, "maximum": AgentSkill.MOST}
+        return schema.element(
+            {
+                "switch": _TEXT,
+                "phone": _TEXT,
+                "user": _TEXT,
+                "skills": {"type": ["object", "null"], "additionalProperties": level},
+            }
+        )
+
+
+class AgentGroups(Named):
+    name = "agent_groups"
+    noun = "agent group"
+    model = AgentGroup
+
+    def uses_of(self, row: AgentGroup) -> list[str]:
+        return uses.of_group(row)
+
+    def rows(self) -> QuerySet[Any]:
+        return super().rows().prefetch_related("agents")
+
+    def fields(self) -> Collection[str]:
+        return ("agents",)
+
+    def document(self, row: AgentGroup) -> Document:
+        return {"agents": sorted(agent.name for agent in row.agents.all())}
+
+    def wanted(self, element: Element) -> Wanted:
+        before, agents = element.before, element.given.get("agents")
+        if "agents" not in element.given:
+            # Those that go are no longer in it.
+            going = element.plan.removed["agents"]
+            return Wanted({"agents": [agent for agent in before["agents"] if agent not in going] if before else []})
+        if not isinstance(agents, list | None):
+            element.refuse("agents", agents, "a list of the names of agents")
+            return Wanted({"agents": []})
+        known = element.plan.names("agents")
+        names = {as_text(agent) for agent in agents or []}
+        for unknown in sorted(names - set(known)):
+            element.refuse("agents", unknown, f"the name of an agent: {_some(known)}")
+        return Wanted({"agents": sorted(names & set(known))})
+
+    def write_more(self, rows: Mapping[str, Any], changed: Mapping[str, Wanted]) -> None:
+        keys = dict(Agent.objects.values_list("name", "pk"))
+        for name, group in rows.items():
+            group.agents.set([keys[agent] for agent in changed[name].document["agents"]])
+
+    def schema(self) -> schema.Schema:
+        return schema.element({"agents": {"type": ["array", "null"], "items": schema.NAME}})
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return ", ".join(names[:10]) + more or "there is none yet"
+
+
+PARTS = (Switches(), Skills(), RoutePoints(), VirtualQueues(), Places(), Agents(), AgentGroups())
+
+
+def register() -> None:
+    documents.register(*PARTS)
