@@ -162,6 +162,10 @@ def _under_way(
         yield Fault(Kind.OVERDUE, text, _wake_with(stored, session))
     elif missing:
         yield Fault(Kind.ORPHANED, " ".join(missing), _restore_with(stored, session))
+    if session.reservation and (stored.agent is None or stored.agent.reservation != session.reservation):
+        text = f"Agent {session.agent}, on whom it counts, is not reserved for it."
+        advice = "Find out who gave the agent away; the callback goes on with what it has."
+        yield Fault(Kind.ORPHANED, text, advice=advice)
     for timer in stored.timers.values():
         if timer.due_at < now - BOUND:
             text = f"Its timer {timer.name} was due at {_clock(timer.due_at)} and has not gone off."
@@ -226,8 +230,6 @@ def _differences(stored: Stored, session: Session, options: FlowOptions | None) 
     if (_wish(stored.call) if stored.call else NOTHING) != wish:
         yield "What is wanted of the switch is not what its stage wants."
     yield from _place_difference(stored, session, options)
-    if session.reservation and (stored.agent is None or stored.agent.reservation != session.reservation):
-        yield f"Agent {session.agent}, on whom it counts, is not reserved for it."
 
 
 def _timer_differences(stored: Stored, expected: dict[str, tuple[datetime, dict[str, int]]]) -> Iterator[str]:
