@@ -89,8 +89,19 @@ _TIMEOUTS = "-c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000 -c
 _DATABASE = env.database(
     "DATABASE_URL", default="postgres:///callbacksite", help="the PostgreSQL database, the service's only memory"
 )
+# A database out of reach must not hold anybody for the quarter of an hour that TCP itself would take: what is not
+# acknowledged in time is given up, at both ends, so that neither a process nor a session with its locks outlives the
+# network between them (docs/several-hosts.md). Unix sockets know none of it.
+_LOST_PEER = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 6000,
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+}
+_TIMEOUTS += " -c tcp_user_timeout=6000 -c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
 # Bound and prepared by the server: it plans the few statements of the flow once, not a hundred times a callback.
-_DATABASE["OPTIONS"] = {**_DATABASE.get("OPTIONS", {}), "server_side_binding": True}
+_DATABASE["OPTIONS"] = {**_LOST_PEER, **_DATABASE.get("OPTIONS", {}), "server_side_binding": True}
 if not env.boolean(
     "DATABASE_MAINTENANCE",
     default=False,
@@ -176,7 +187,8 @@ FORWARDED_ALLOW_IPS = env.text(
 )
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+# A field an option and a row: the form of a service, an office with many holidays, a list of access numbers.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 # No view takes a file: a file part of a start request is refused by name.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from services import models, resolution
 from services.catalogue import Option, OptionError, OptionWarning
+from services.documents import SECRET_NAMES
 from services.kinds import Kind, shown
 from services.reason import reason_field
 from services.resolution import Origin
@@ -50,10 +51,13 @@ class SeveralBoxes(forms.CheckboxSelectMultiple):
 class OptionField(forms.CharField):
     """One option: a text that its kind reads, asked for with the widget that the kind hints at."""
 
-    def __init__(self, option: Option, current: str, choices: Choices | None, *, needed: bool) -> None:
+    def __init__(
+        self, option: Option, current: str, choices: Choices | None, *, needed: bool = False, unset: str = ""
+    ) -> None:
+        """`unset` is the choice that stands for no text, where there always has to be one."""
         self.option = option
         super().__init__(
-            label=option.name, required=needed, help_text=option.help, widget=_widget(option, current, choices)
+            label=option.name, required=needed, help_text=option.help, widget=_widget(option, current, choices, unset)
         )
         self.initial = current
 
@@ -74,7 +78,7 @@ class OptionField(forms.CharField):
         return text
 
 
-def _widget(option: Option, current: str, choices: Choices | None) -> forms.Widget:
+def _widget(option: Option, current: str, choices: Choices | None, unset: str) -> forms.Widget:
     kind = option.value_kind
     if option.secret:
         return forms.PasswordInput(render_value=False, attrs={"class": "vTextField", "autocomplete": "new-password"})
@@ -82,7 +86,9 @@ def _widget(option: Option, current: str, choices: Choices | None) -> forms.Widg
         stray = [item for item in SeveralBoxes().format_value(current) if item not in dict(choices)]
         return SeveralBoxes(choices=[*choices, *((item, f"{item} (not known)") for item in stray)])
     if choices is not None:
-        return forms.Select(choices=_with_current(choices, current, may_be_empty=not (option.default and current)))
+        if not unset and not (option.default and current):
+            unset = "---------" if choices else "nothing configured yet"
+        return forms.Select(choices=_with_current(choices, current, unset))
     if kind.widget == "number":
         # Not type="number": a value may be a $token$ that a request fills in.
         return forms.TextInput(attrs={"class": "vIntegerField", "inputmode": "numeric"})
@@ -91,9 +97,10 @@ def _widget(option: Option, current: str, choices: Choices | None) -> forms.Widg
     return forms.TextInput(attrs={"class": "vLargeTextField", "spellcheck": "false"})
 
 
-def _with_current(choices: Choices, current: str, *, may_be_empty: bool) -> Choices:
-    if may_be_empty:
-        choices = [("", "---------" if choices else "nothing configured yet"), *choices]
+def _with_current(choices: Choices, current: str, unset: str) -> Choices:
+    """The choices with what is stored, also where it is none of them."""
+    if unset:
+        choices = [("", unset), *choices]
     if current not in dict(choices):
         why = "filled in by the request" if resolution.has_token(current) else "not configured"
         choices = [*choices, (current, f"{current} ({why})")]
@@ -192,6 +199,7 @@ class ServiceOptionsForm(ServiceModelForm):
         help_text="Options that this release does not know, one to a line as name = value. They are kept and have no "
         "effect. Remove a line to remove the option. A value of several lines is written as a JSON string.",
     )
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
     why = reason_field()
 
     class Meta:
@@ -217,9 +225,11 @@ class ServiceOptionsForm(ServiceModelForm):
             self.fields[field_name(name)] = OptionField(
                 option, self.before.get(name, ""), choices.get(kind), needed=option.is_needed(self.before)
             )
-        self.fields[UNKNOWN].initial = _as_lines(
-            {name: text for name, text in self.explicit.items() if self.type.option(name) is None}
-        )
+        unknown = {name: text for name, text in self.explicit.items() if self.type.option(name) is None}
+        # Of an option that nobody knows, only the name says that it is a secret.
+        self.hidden = {name: text for name, text in unknown.items() if SECRET_NAMES.search(name)}
+        self.fields[UNKNOWN].initial = _as_lines({k: text for k, text in unknown.items() if k not in self.hidden})
+        self.fields["seen"].initial = service.updated_at.isoformat()
         if not self.is_bound:
             self._apply_rules(self.before)
 
@@ -261,6 +271,15 @@ class ServiceOptionsForm(ServiceModelForm):
                 elif self.is_bound:
                     self.add_error(field if field in self.fields else None, str(finding))
 
+    def clean_seen(self) -> str:
+        """What was changed meanwhile must not be undone by a page that never showed it."""
+        seen: str = self.cleaned_data["seen"]
+        if seen and seen != self.instance.updated_at.isoformat():
+            raise ValidationError(
+                "This service was changed by somebody else since you opened the page. Open it anew, then change it."
+            )
+        return seen
+
     def clean_unknown(self) -> dict[str, str]:
         return _read_lines(self.cleaned_data[UNKNOWN], self.type)
 
@@ -283,7 +302,7 @@ class ServiceOptionsForm(ServiceModelForm):
             if (text := self._submitted(name)).strip()
             and (text != self._inherited_text(name) or text == self.explicit.get(name))
         }
-        self.instance.options = {**self.cleaned_data[UNKNOWN], **own}
+        self.instance.options = {**self.hidden, **self.cleaned_data[UNKNOWN], **own}
         return super().save(commit)
 
     def _inherited_text(self, name: str) -> str:
@@ -293,7 +312,7 @@ class ServiceOptionsForm(ServiceModelForm):
     @property
     def changed_options(self) -> list[str]:
         """The names of the options that were changed, as the history tells them."""
-        return [str(self.fields[name].label) for name in self.changed_data if name != "why"]
+        return [str(self.fields[name].label) for name in self.changed_data if name not in {"why", "seen"}]
 
     @cached_property
     def parts(self) -> list[Part]:

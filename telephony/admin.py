@@ -7,30 +7,42 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from scheduling.admin import LookOnlyAdmin
+from services.admin.log import LoggedAdmin
+from services.reason import ReasonForm
 from telephony import lease, uses
-from telephony.models import Agent, AgentGroup, Call, Leg, QueueEntry, RoutePoint, Switch, UnconfirmedDeletion
+from telephony.models import (
+    Agent,
+    AgentGroup,
+    AgentSkill,
+    Call,
+    Leg,
+    Place,
+    QueueEntry,
+    RoutePoint,
+    Skill,
+    Switch,
+    UnconfirmedDeletion,
+)
 from telephony.models import VirtualQueue as Queue
 
 if TYPE_CHECKING:
-    AnyModelAdmin = admin.ModelAdmin[Any]
-    SwitchModelForm = forms.ModelForm[Switch]
-    RoutePointModelForm = forms.ModelForm[RoutePoint]
     LegInlineBase = admin.TabularInline[Leg, Call]
+    SkillInlineBase = admin.TabularInline[AgentSkill, Agent]
 else:
-    AnyModelAdmin, LegInlineBase = admin.ModelAdmin, admin.TabularInline
-    SwitchModelForm = RoutePointModelForm = forms.ModelForm
+    LegInlineBase = SkillInlineBase = admin.TabularInline
 
 ASTERISK_FIELDS = ("ari_url", "ari_user", "ari_password", "ari_app", "detection_context", "sound_prefix")
 
 
-class NamedInServicesAdmin(AnyModelAdmin):
+class NamedInServicesAdmin(LoggedAdmin):
     """Rows that services name in their options: while one does, the row keeps its name and cannot be deleted."""
 
+    form = ReasonForm
     uses: Callable[[Any], list[str]]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -43,7 +55,7 @@ class NamedInServicesAdmin(AnyModelAdmin):
         return super().get_deleted_objects(objs, request)
 
 
-class SwitchForm(SwitchModelForm):
+class SwitchForm(ReasonForm):
     """The password is written, never shown: an empty field keeps the one that is stored."""
 
     ari_url = Switch._meta.get_field("ari_url").formfield(assume_scheme="http")
@@ -86,6 +98,7 @@ class SwitchAdmin(NamedInServicesAdmin):
         (None, {"fields": ("name", "kind")}),
         ("Asterisk", {"fields": ASTERISK_FIELDS, "description": "Not used by a simulator."}),
         ("Now", {"fields": ("connected", "listener")}),
+        (None, {"fields": ("why",)}),
     )
     uses = staticmethod(uses.of_switch)
 
@@ -98,7 +111,7 @@ class SwitchAdmin(NamedInServicesAdmin):
         return switch.lease_holder or "nobody yet"
 
 
-class RoutePointForm(RoutePointModelForm):
+class RoutePointForm(ReasonForm):
     class Meta:
         model = RoutePoint
         fields = ["name", "switch", "endpoint"]
@@ -131,6 +144,12 @@ class RoutePointAdmin(NamedInServicesAdmin):
         return f"resting until {timezone.localtime(until):%H:%M:%S %Z} after {point.failures} failures"
 
 
+class SkillInline(SkillInlineBase):
+    model = AgentSkill
+    extra = 1
+    verbose_name_plural = "Skills"
+
+
 @admin.register(Agent)
 class AgentAdmin(NamedInServicesAdmin):
     """The state is for looking only: agents change it at their desk, and the flow does."""
@@ -144,7 +163,9 @@ class AgentAdmin(NamedInServicesAdmin):
     fieldsets = (
         (None, {"fields": ("name", "user", "switch", "sip_address")}),
         ("Now", {"fields": ("state", "reason", "state_since")}),
+        (None, {"fields": ("why",)}),
     )
+    inlines = (SkillInline,)
     uses = staticmethod(uses.of_agent)
 
 
@@ -169,6 +190,34 @@ class VirtualQueueAdmin(NamedInServicesAdmin):
     list_display = ("name",)
     search_fields = ("name",)
     uses = staticmethod(uses.of_queue)
+
+
+@admin.register(Skill)
+class SkillAdmin(LoggedAdmin):
+    """The name of a skill that agents have stays: skill expressions name it."""
+
+    form = ReasonForm
+    list_display = ("name", "agents_with_it")
+    search_fields = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Skill]:
+        skills: QuerySet[Skill] = super().get_queryset(request).annotate(agents_count=Count("agents"))
+        return skills
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Skill | None = None) -> tuple[str, ...]:
+        return ("name",) if obj and obj.agents.exists() else ()
+
+    @admin.display(description="Agents", ordering="agents_count")
+    def agents_with_it(self, skill: Skill) -> int:
+        return int(getattr(skill, "agents_count", 0))
+
+
+@admin.register(Place)
+class PlaceAdmin(LoggedAdmin):
+    form = ReasonForm
+    list_display = ("name", "switch", "phone")
+    list_select_related = ("switch",)
+    search_fields = ("name", "phone")
 
 
 @admin.register(QueueEntry)

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from services.admin.log import record, snapshot
 from services.forms import CopyServiceForm
 from services.models import ConfiguredService
 
@@ -27,7 +28,7 @@ def page(model_admin: LoggedAdmin, request: HttpRequest, service: ConfiguredServ
             form.save()
             model_admin.log_addition(request, copy, f"Copied from {service.name}.")
             why = form.cleaned_data["why"] or f"Copied from {service.name}."
-            model_admin.record(request, before=None, row=copy, reason=why)
+            record(request, ConfiguredService, None, snapshot(copy), reason=why)
         model_admin.message_user(request, f"{service.name} was copied to {copy.name}.", messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:services_configuredservice_change", args=[copy.pk]))
     fieldsets = [(None, {"fields": ["name", "why"]})]

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from services import resolution
+from services import actions, resolution
+from services import uses as usage
 from services.admin import comparing, copying, uses
 from services.admin.filters import ConfigurationFilter, StateFilter, TypeFilter
-from services.admin.log import LoggedAdmin
+from services.admin.log import LoggedAdmin, actor, reason_given
 from services.forms import AddServiceForm
 from services.models import ConfiguredService
 from services.option_form import ServiceOptionsForm
@@ -46,7 +49,6 @@ def curl_line(service: ConfiguredService, url: str) -> str:
 
 @admin.register(ConfiguredService)
 class ConfiguredServiceAdmin(LoggedAdmin):
-    part = "services"
     list_display = ("name", "state", "type", "configuration", "changed")
     list_filter = (StateFilter, TypeFilter, ConfigurationFilter)
     list_per_page = 50
@@ -144,6 +146,31 @@ class ConfiguredServiceAdmin(LoggedAdmin):
         if not self.has_change_permission(request, service):
             raise PermissionDenied
         return JsonResponse(ServiceOptionsForm(request.POST, instance=service).found())
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Django's list of what goes with it, unless something stands in the way."""
+        if in_the_way := [f"{name}: {use}" for name, use in usage.obstacles(list(objs))]:
+            return [], {}, set(), in_the_way
+        return super().get_deleted_objects(objs, request)
+
+    def delete_model(self, request: HttpRequest, obj: ConfiguredService) -> None:
+        actions.delete_service(obj, actor=actor(request), reason=reason_given(request), now=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ConfiguredService]) -> None:
+        """What names others goes first: all of them go, or none."""
+        with transaction.atomic():
+            for service in sorted(queryset, key=lambda service: service.type != "callback"):
+                self.delete_model(request, service)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except actions.InUse as in_use:
+            # A callback that was started since the page was shown.
+            self.message_user(request, str(in_use), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:services_configuredservice_change", args=[object_id]))
 
     def response_add(
         self, request: HttpRequest, obj: ConfiguredService, post_url_continue: str | None = None

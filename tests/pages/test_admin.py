@@ -12,11 +12,12 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
+from callbacks.flow.states import State
 from callbacks.models import Attempt, Callback, JournalEntry, Pending
 from scheduling.admin import LookOnlyAdmin
 from scheduling.models import Timer
-from services.models import ConfiguredService
-from telephony.models import Agent, AgentGroup, Call, Leg, QueueEntry, RoutePoint, Switch, VirtualQueue
+from services.models import Change, ConfiguredService
+from telephony.models import Agent, AgentGroup, AgentSkill, Call, Leg, QueueEntry, RoutePoint, Switch, VirtualQueue
 from tests.factories import (
     NOON,
     AgentFactory,
@@ -177,20 +178,29 @@ def test_an_agents_state_is_not_written_in_admin(admin_client: Client) -> None:
     assert (kate.state, kate.sip_address) == ("logged_out", "sim:kate")
 
 
-def test_a_service_with_callbacks_stays_and_says_why(admin_client: Client) -> None:
+def test_a_service_with_live_callbacks_stays_and_says_why(admin_client: Client) -> None:
     service = ServiceFactory.create()
-    first = CallbackFactory.create_batch(12, service=service)
+    CallbackFactory.create_batch(12, service=service)
     page = text_of(admin_client, url(service, "delete"))
-    assert "would require deleting the following protected related objects" in page
-    assert sum(callback.pk in page for callback in first) == 10
-    assert "and 2 more callbacks" in page
+    assert "In the way: voice-userterm-immediate: callbacks that are not completed: 12" in page
     admin_client.post(url(service, "delete"), {"post": "yes"})
     changelist = reverse("admin:services_configuredservice_changelist")
     admin_client.post(changelist, {"action": "delete_selected", "_selected_action": [service.pk], "post": "yes"})
     assert ConfiguredService.objects.get() == service
     Callback.objects.all().delete()
-    admin_client.post(url(service, "delete"), {"post": "yes"})
+    over = CallbackFactory.create(service=service, state=State.COMPLETED)
+    admin_client.post(url(service, "delete"), {"post": "yes", "why": "Season is over"})
     assert not ConfiguredService.objects.exists()
+    over.refresh_from_db()
+    assert (over.service, over.service_name) == (None, "voice-userterm-immediate")
+    change = Change.objects.get()
+    assert (change.part, change.name, change.verb, change.actor, change.reason) == (
+        "services",
+        "voice-userterm-immediate",
+        "deleted",
+        "admin",
+        "Season is over",
+    )
 
 
 @pytest.mark.parametrize(
@@ -258,8 +268,8 @@ def test_groups_are_filled_from_a_list(admin_client: Client) -> None:
 
 
 def test_every_table_of_ours_is_in_admin_or_left_out_on_purpose() -> None:
-    shown_with_their_callback = {Attempt, JournalEntry}
-    names = {model.__name__ for model in admin.site._registry} | {model.__name__ for model in shown_with_their_callback}
+    shown_with_others = {Attempt, JournalEntry, AgentSkill}
+    names = {model.__name__ for model in admin.site._registry} | {model.__name__ for model in shown_with_others}
     for app in ("callbacks", "telephony", "scheduling", "services"):
         for model in apps.get_app_config(app).get_models():
             # The simulator's rows are its own future, and a key's limits are on the key's page.

@@ -259,8 +259,8 @@ def test_a_service_in_use_is_not_deleted(admin_client: Client) -> None:
     api_key.services.add(service)
     url = reverse("admin:services_configuredservice_delete", args=[service.pk])
     page = admin_client.get(url).content.decode()
-    assert "would require deleting the following protected related objects" in page
-    assert f"API key {api_key}, which is limited to voice" in page
+    assert "cannot be deleted while something uses it" in page
+    assert f"voice: API keys that are limited to it: {api_key}" in page
     assert admin_client.post(url, {"post": "yes"}).status_code == 200
     assert ConfiguredService.objects.exists()
 
