@@ -82,7 +82,8 @@ def _countries() -> dict[str, str]:
 
 
 def _parse_country(given: str) -> str:
-    if (code := given.upper()) not in _countries():
+    # Upper case makes two letters of one like ß.
+    if len(given) != 2 or (code := given.upper()) not in _countries():
         raise BadValue(given, COUNTRY.allowed)
     return code
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from services import kinds
 from services.catalogue import CALLBACK_OPTIONS
-from services.kinds import BadValue, Kind, Treatment, base
+from services.kinds import BadValue, Duration, Kind, Treatment, base
 
 ALL_KINDS = [
     kinds.BOOLEAN,
@@ -20,10 +22,30 @@ ALL_KINDS = [
     kinds.text(maximum=64, forbidden='"<>'),
     kinds.NUMBER,
     kinds.DIAL_PREFIX,
+    kinds.DIGITS,
+    kinds.DN,
     kinds.KEYS,
+    kinds.names("names of groups"),
+    kinds.limit(500),
+    kinds.limit(300, unit="seconds"),
     kinds.NUMBERS,
     kinds.JSON,
     kinds.TREATMENT,
+    kinds.DURATION,
+    kinds.MINUTES_RANGE,
+    kinds.THRESHOLDS,
+    kinds.STATISTIC,
+    kinds.URL,
+    kinds.URLS,
+    kinds.PORTS,
+    kinds.COUNTRY,
+    kinds.TIME_ZONE,
+    kinds.WEEK_HOURS,
+    kinds.DATED_HOURS,
+    kinds.DAY,
+    kinds.DATES,
+    kinds.WEEK_DAYS,
+    kinds.capacity_of_day(3),
     kinds.service_reference("callback"),
 ]
 
@@ -62,6 +84,43 @@ ALL_KINDS = [
             '{ "file": "a/b.wav", "hints": { "am-beep-detection": "on" } }',
             Treatment("a/b.wav", {"am-beep-detection": "on"}),
         ),
+        (kinds.DIGITS, "007", "007"),
+        (kinds.DN, "8999@SIP_Switch", "8999@SIP_Switch"),
+        (kinds.DN, "", ""),
+        (kinds.names("names of groups"), "Sales, After Sales,Sales", ("Sales", "After Sales")),
+        (kinds.limit(500), "-1", 500),
+        (kinds.limit(500), "-999999999999", 500),
+        (kinds.limit(500), "0", 0),
+        (kinds.limit(500), " 7 ", 7),
+        (kinds.limit(500), "", None),
+        (kinds.DURATION, "1M", Duration(1, "M")),
+        (kinds.DURATION, "90m", Duration(90, "m")),
+        (kinds.DURATION, "2y", Duration(2, "y")),
+        (kinds.DURATION, "", None),
+        (kinds.MINUTES_RANGE, "-120,120", (-120, 120)),
+        (kinds.MINUTES_RANGE, " -1440 , -120 ", (-1440, -120)),
+        (kinds.MINUTES_RANGE, "", None),
+        (kinds.THRESHOLDS, "0:10,10:5,20:2,30:1,40:0", ((0, 10), (10, 5), (20, 2), (30, 1), (40, 0))),
+        (kinds.THRESHOLDS, " 5 : 3 ", ((5, 3),)),
+        (kinds.THRESHOLDS, "0:3,10:3", ((0, 3), (10, 3))),
+        (kinds.THRESHOLDS, "", ()),
+        (
+            kinds.STATISTIC,
+            "ExpectedWaitTime;Queue;8999@SIP_Server;Environment",
+            ("ExpectedWaitTime", "Queue", "8999@SIP_Server", "Environment"),
+        ),
+        (kinds.URL, "http://localhost:7311", "http://localhost:7311"),
+        (kinds.URL, "https://[::1]:8443/a?b=c#d", "https://[::1]:8443/a?b=c#d"),
+        (kinds.URL, "", ""),
+        (kinds.URLS, "http://ors1:7210, http://ors2:7210,http://ors1:7210", ("http://ors1:7210", "http://ors2:7210")),
+        (kinds.PORTS, "8100-8102", ((8100, 8102),)),
+        (kinds.PORTS, "81, 90,8043 - 8043", ((81, 81), (90, 90), (8043, 8043))),
+        (kinds.COUNTRY, "US", "US"),
+        (kinds.COUNTRY, "de", "DE"),
+        (kinds.COUNTRY, "", ""),
+        (kinds.TIME_ZONE, "America/Toronto", ZoneInfo("America/Toronto")),
+        (kinds.TIME_ZONE, "Asia/Kathmandu", ZoneInfo("Asia/Kathmandu")),
+        (kinds.TIME_ZONE, "UTC", ZoneInfo("UTC")),
         (kinds.service_reference("callback"), "voice.1", "voice.1"),
         (kinds.service_reference("callback"), "", None),
     ],
@@ -99,6 +158,60 @@ def test_reads(kind: Kind, text: str, value: object) -> None:
         (kinds.JSON, '"\\u0000"'),
         (kinds.JSON, '"\\ud800"'),
         (kinds.JSON, "[" * 100_000),
+        (kinds.DIGITS, "12a"),
+        (kinds.DIGITS, "1" * 17),
+        (kinds.DN, "8999@"),
+        (kinds.DN, "89 99"),
+        (kinds.names("names of groups"), "a\nb,c"),
+        (kinds.limit(500), "many"),
+        (kinds.limit(500), "-"),
+        (kinds.limit(500), "1.5"),
+        (kinds.DURATION, "1"),
+        (kinds.DURATION, "M"),
+        (kinds.DURATION, "1D"),
+        (kinds.DURATION, "-1d"),
+        (kinds.DURATION, "1.5h"),
+        (kinds.DURATION, "10000y"),
+        (kinds.MINUTES_RANGE, "120,-120"),
+        (kinds.MINUTES_RANGE, "5,5"),
+        (kinds.MINUTES_RANGE, "-120"),
+        (kinds.MINUTES_RANGE, "-120,0,120"),
+        (kinds.MINUTES_RANGE, "a,b"),
+        (kinds.THRESHOLDS, "10:5,0:10"),
+        (kinds.THRESHOLDS, "0:5,10:10"),
+        (kinds.THRESHOLDS, "0:5,0:4"),
+        (kinds.THRESHOLDS, "0:5,"),
+        (kinds.THRESHOLDS, "0-5"),
+        (kinds.THRESHOLDS, "-1:5"),
+        (kinds.STATISTIC, "ExpectedWaitTime;Queue;8999@SIP_Server"),
+        (kinds.STATISTIC, "ExpectedWaitTime;;8999@SIP_Server;Environment"),
+        (kinds.STATISTIC, "a;b;c;d;e"),
+        (kinds.URL, "localhost:7311"),
+        (kinds.URL, "ftp://host"),
+        (kinds.URL, "javascript:alert(1)"),
+        (kinds.URL, "http://"),
+        (kinds.URL, "http://host:70000"),
+        (kinds.URL, "http://host:0"),
+        (kinds.URL, "http://[::1"),
+        (kinds.URL, "http://ho st/"),
+        (kinds.URL, "http://host/\na"),
+        (kinds.URL, "http://höst/"),
+        (kinds.URL, "http://host/" + "a" * 2000),
+        (kinds.URLS, "http://ors1, ors2"),
+        (kinds.URLS, ","),
+        (kinds.PORTS, "0"),
+        (kinds.PORTS, "65536"),
+        (kinds.PORTS, "90-80"),
+        (kinds.PORTS, "80,"),
+        (kinds.PORTS, "http"),
+        (kinds.COUNTRY, "XX"),
+        (kinds.COUNTRY, "USA"),
+        (kinds.COUNTRY, "ß"),
+        (kinds.TIME_ZONE, "EST"),
+        (kinds.TIME_ZONE, "PST"),
+        (kinds.TIME_ZONE, "europe/berlin"),
+        (kinds.TIME_ZONE, "Europe/Atlantis"),
+        (kinds.TIME_ZONE, "../UTC"),
         (kinds.service_reference("callback"), "voice one"),
         (kinds.service_reference("callback"), "v" * 65),
     ],
@@ -206,6 +319,81 @@ def test_a_treatment_never_leaves_its_folder(file: str, hints: dict[str, str]) -
     assert not file.startswith("/")
     assert ".." not in file.split("/")
     assert file.isprintable()
+
+
+def _leaves(value: object) -> list[object]:
+    """The value and everything in it."""
+    match value:
+        case Mapping():
+            return [value, *(leaf for item in value.values() for leaf in _leaves(item))]
+        case tuple():
+            return [value, *(leaf for item in value for leaf in _leaves(item))]
+    return [value]
+
+
+@settings(deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text("ab é"),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab"), inner, max_size=3),
+        max_leaves=20,
+    )
+)
+def test_json_round_trips_into_values_that_cannot_change(value: object) -> None:
+    """Values are shared by all who read the same text."""
+    read = kinds.JSON.read(json.dumps(value))
+    assert not any(isinstance(leaf, dict | list | set) for leaf in _leaves(read))
+    assert json.loads(json.dumps(read, default=dict)) == value
+
+
+def test_a_shared_value_refuses_to_be_changed() -> None:
+    read = kinds.JSON.read('{"a": [1]}')
+    assert kinds.JSON.read('{"a": [1]}') is read
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        read["b"] = 2  # type: ignore[index]
+    hints = kinds.TREATMENT.read('{"file": "a.wav", "hints": {"am-beep-detection": "on"}}').hints  # type: ignore[attr-defined]
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        hints["loop"] = "on"
+
+
+@settings(deadline=None)
+@given(first=st.integers(-99_999, 99_999), last=st.integers(-99_999, 99_999))
+def test_ranges_round_trip_if_they_rise(first: int, last: int) -> None:
+    if first < last:
+        assert kinds.MINUTES_RANGE.read(f"{first},{last}") == (first, last)
+    else:
+        with pytest.raises(BadValue):
+            kinds.MINUTES_RANGE.read(f"{first},{last}")
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.integers(0, 10**6), st.integers(0, 10**6), min_size=1, max_size=6))
+def test_thresholds_round_trip_if_they_fall(steps: dict[int, int]) -> None:
+    ordered = tuple(zip(sorted(steps), sorted(steps.values(), reverse=True), strict=True))
+    assert kinds.THRESHOLDS.read(",".join(f"{n}:{m}" for n, m in ordered)) == ordered
+
+
+@settings(deadline=None)
+@given(number=st.integers(0, 9999), unit=st.sampled_from("yMwdhm"))
+def test_durations_round_trip(number: int, unit: str) -> None:
+    assert kinds.DURATION.read(f"{number}{unit}") == Duration(number, unit)
+
+
+@settings(deadline=None)
+@given(number=st.integers(-(10**11), 10**11), default=st.integers(0, 10**6))
+def test_limits_are_never_negative(number: int, default: int) -> None:
+    assert kinds.limit(default).read(str(number)) == (number if number >= 0 else default)
+
+
+def test_countries_and_zones_are_offered_by_name() -> None:
+    assert kinds.COUNTRY.choices is not None
+    assert ("DE", "DE Germany") in kinds.COUNTRY.choices()
+    assert len(kinds.COUNTRY.choices()) > 240
+    assert kinds.TIME_ZONE.choices is not None
+    zones = kinds.TIME_ZONE.choices()
+    assert zones[0] == ("UTC", "UTC")
+    assert ("Europe/Berlin", "Europe/Berlin") in zones
+    assert all(kinds.TIME_ZONE.read(name) == ZoneInfo(name) for name, _ in zones)
 
 
 def test_a_kind_that_nobody_registered_fails_at_use_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
