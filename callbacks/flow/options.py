@@ -55,6 +55,7 @@ class FlowOptions:
     treatment_waiting_for_agent: Treatment
     treatment_find_agent_fail: Treatment
     treatment_answering_machine: Treatment  # _treatment_call_failure_answering_machine
+    min_queue_wait: int = 0  # callbacks that started under an older release have none
 
 
 FLOW_OPTIONS: TypeAdapter[FlowOptions] = TypeAdapter(FlowOptions)
@@ -95,6 +96,7 @@ def from_resolved(resolved: Mapping[str, Any]) -> FlowOptions:
         treatment_answering_machine=_treatment(
             resolved["_treatment_call_failure_answering_machine"], DEFAULT_ANSWERING_MACHINE
         ),
+        min_queue_wait=resolved["_min_queue_wait"],
     )
 
 

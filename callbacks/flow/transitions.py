@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from callbacks.flow import projections
 from callbacks.flow.decision import AgentOnCall, DialResult, ExtendReservation, ReleaseAgent
 from callbacks.flow.options import DEFAULT_WAITING
 from callbacks.flow.scenarios import scenario
@@ -53,11 +54,12 @@ def dial_at(turn: Turn) -> datetime:
     """The earliest moment of the first dial, `_desired_connect_time_threshold` before the desired time at most.
 
     Not delayed: the desired time less the estimated wait, which is zero where nothing estimates it. Delayed: an agent
-    is waited for from the threshold on.
+    is waited for from the threshold on. Either way not before `_min_queue_wait` in the queue.
     """
+    waited = (turn.session.queued_at or turn.now) + timedelta(seconds=turn.options.min_queue_wait)
     if turn.options.wait_for_agent:
-        return turn.session.desired_at - timedelta(seconds=turn.options.desired_connect_time_threshold)
-    return turn.session.desired_at
+        return max(waited, turn.session.desired_at - timedelta(seconds=turn.options.desired_connect_time_threshold))
+    return max(waited, turn.session.desired_at)
 
 
 def proceed(turn: Turn) -> None:
@@ -227,7 +229,11 @@ def put_off(turn: Turn, why: str, until: datetime) -> None:
 
 
 def end(turn: Turn, reason: Reason, why: str, **changes: Any) -> None:
-    """Complete: nothing is wanted of the switch any more, the place is given up, an agent is given back."""
+    """Complete: nothing is wanted of the switch any more, attempts end, the place is given up, an agent is given back."""
+    if turn.session.stage in projections.WITH_CUSTOMER - {Stage.DIALLING}:
+        turn.attempt(Party.CUSTOMER, ended_at=turn.now)
+    if turn.session.stage in projections.WITH_AGENT:
+        turn.attempt(Party.AGENT, ended_at=turn.now)
     if turn.session.reservation:
         turn.agent(ReleaseAgent(turn.session.reservation))
     turn.go(Stage.ENDED, reason=reason, agent="", reservation="", **changes)

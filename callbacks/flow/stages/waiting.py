@@ -54,7 +54,6 @@ def on_apology(turn: Turn, event: Event) -> bool:
             why = "The customer hung up during the apology."
         case _:
             return False
-    turn.attempt(Party.CUSTOMER, ended_at=turn.now)
     transitions.end(turn, reason, why)
     return True
 
@@ -69,5 +68,4 @@ def customer_left(turn: Turn) -> None:
     """The customer hung up before an agent was joined; an agent on the way is given back with their idle time."""
     if turn.session.reservation:
         turn.end_attempt(Party.AGENT, DialResult.UNKNOWN, "the customer hung up first")
-    turn.attempt(Party.CUSTOMER, ended_at=turn.now)
     transitions.end(turn, Reason.FAIL_INTERACTION_DELETED, "The customer hung up before an agent was connected.")

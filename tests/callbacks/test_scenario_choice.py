@@ -1,0 +1,64 @@
+"""What a service asks for that cannot run ends at once with its reason; nobody is called."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from callbacks.flow.options import FLOW_OPTIONS
+from callbacks.models import Callback
+from telephony.models import Leg
+from tests.world import World
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason", "why"),
+    [
+        ({"_media_type": "chat"}, "FAIL_IXN_UNKNOWN_MEDIA_TYPE", "Media type 'chat' is not voice."),
+        (
+            {"_call_direction": "USERORIGINATED"},
+            "FAIL_ERROR",
+            "No scenario for _call_direction=USERORIGINATED, _wait_for_agent=False, "
+            "_userterminated_first_connect_party=CUSTOMER.",
+        ),
+        (
+            {"_userterminated_first_connect_party": "AGENT", "_wait_for_agent": "true", "_agent_preview": "true"},
+            "FAIL_ERROR",
+            "No scenario for _call_direction=USERTERMINATED, _wait_for_agent=True, "
+            "_userterminated_first_connect_party=AGENT.",
+        ),
+    ],
+)
+def test_what_cannot_run_ends_with_its_reason(options: dict[str, str], reason: str, why: str) -> None:
+    world = World(**options)
+    assert any(problem.startswith("cannot work: ") for problem in world.service.problems)
+    callback = world.start()
+    assert (callback.state, callback.reason) == ("COMPLETED", reason)
+    assert callback.journal.latest("pk").text == why
+    assert not Leg.objects.exists()
+
+
+def test_a_request_for_a_chat_to_a_voice_service_ends_with_the_same_reason() -> None:
+    callback = World().start(_media_type="chat")
+    assert (callback.state, callback.reason) == ("COMPLETED", "FAIL_IXN_UNKNOWN_MEDIA_TYPE")
+
+
+def test_nobody_is_called_before_the_least_time_in_the_queue() -> None:
+    world = World(_min_queue_wait="60")
+    world.ready()
+    callback = world.start()
+    assert (callback.state, callback.stage) == ("QUEUED", "held")
+    joined = world.now()
+    world.run(lambda: Leg.objects.exists())
+    assert timedelta(seconds=58) < world.now() - joined < timedelta(seconds=75)
+
+
+def test_a_callback_that_started_under_an_older_release_waits_no_more() -> None:
+    """Its stored options do not know the least time in the queue."""
+    World().start()
+    stored = Callback.objects.get().options
+    assert stored.pop("min_queue_wait") == 0
+    assert FLOW_OPTIONS.validate_python(stored).min_queue_wait == 0
