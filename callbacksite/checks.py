@@ -1,7 +1,7 @@
 """Settings and servers that do not fit together, found by `manage.py check`.
 
-An error keeps every command of Django's from running, migrations too; a warning is for `check --deploy`. What has to be
-asked of PostgreSQL, Redis and the other processes is checked with `--database default` (docs/operators.md).
+An error in the settings keeps every command of Django's from running; a doubt is for `check --deploy`. What has to be
+asked of PostgreSQL, Redis and the other processes is checked with `--deploy --database default` (docs/operators.md).
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ def _is_local(bind: str) -> bool:
     return bind.startswith(("unix:", "127.", "localhost:", "[::1]:"))
 
 
-@register(Tags.database)
+# For --deploy only: `migrate` runs the others, and has to work without Redis.
+@register(Tags.database, deploy=True)
 def servers(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """PostgreSQL, Redis and who listens to the switches, as they are now."""
     found: list[CheckMessage] = []

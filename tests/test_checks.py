@@ -81,6 +81,14 @@ class TestServers:
         with mock.patch.object(checks, "_redis", side_effect=AssertionError):
             assert checks.servers(databases=None) == []
 
+    def test_a_migration_needs_no_redis(self) -> None:
+        """`migrate` runs every check of the database that is not for deployment."""
+        with mock.patch.object(checks, "_redis", side_effect=AssertionError):
+            assert found(deploy=False, databases=["default"]) == []
+        with mock.patch.object(checks, "_redis", return_value=[]) as asked:
+            found(databases=["default"])
+        assert asked.call_count == 1
+
     def test_a_simulator_in_production_to_which_nobody_listens(self, settings: Any) -> None:
         Switch.objects.create(name="SIP_Switch", kind=Switch.Kind.SIMULATOR)
         settings.HTTPS = True

@@ -24,6 +24,16 @@ def test_every_variable_is_declared_in_the_settings() -> None:
     assert set(re.findall(r"\benv\.\w+\(\s*\"([A-Z_]+)\"", settings)) == environment.VARIABLES.keys()
 
 
+def test_the_page_names_every_check() -> None:
+    made = set(re.findall(r"callbacksite\.([EW]\d{3})", (ROOT / "callbacksite" / "checks.py").read_text()))
+    made |= set(
+        re.findall(r'^        "([EW]\d{3})",$', (ROOT / "callbacksite" / "checks.py").read_text(), re.MULTILINE)
+    )
+    page = (ROOT / "docs" / "operators.md").read_text()
+    rows = re.findall(r"^\| ((?:[EW]\d{3}(?:, )?)+) \|", page, re.MULTILINE)
+    assert made == {check for row in rows for check in row.split(", ")}
+
+
 @pytest.mark.parametrize(
     ("name", "given", "says"),
     [
