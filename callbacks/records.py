@@ -8,7 +8,7 @@ from typing import Any
 
 from callbacks.flow import projections
 from callbacks.flow.decision import AgentMove, AgentOnCall, AttemptChange, Decision, ExtendReservation, Note
-from callbacks.flow.events import Event
+from callbacks.flow.events import Event, TimerFired
 from callbacks.flow.options import FLOW_OPTIONS, FlowOptions
 from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import MOVES, State
@@ -31,6 +31,7 @@ class Turns:
         self.notes: list[tuple[Event, Note]] = []
         self.attempts: list[AttemptChange] = []
         self.agents: list[AgentMove] = []
+        self.fired: set[str] = set()
         self.refused = ""
 
     @property
@@ -43,6 +44,8 @@ class Turns:
         before, after = projections.public_state(self.session), projections.public_state(decision.session)
         if before != after and after not in MOVES[before]:
             raise IllegalMove(f"{before} to {after} by {type(event).__name__}")
+        if isinstance(event, TimerFired):
+            self.fired.add(event.name)
         self._session = decision.session
         self.notes += [(event, note) for note in decision.notes]
         self.attempts += decision.attempts
@@ -97,7 +100,10 @@ def _write(
     for move in turns.agents:
         _move_agent(move, now)
     if options is not None:
-        _write_wishes(callback.pk, before, turns.session, options, now)
+        _write_wishes(callback.pk, before, turns, options, now)
+    else:
+        # It ends before its execution began: it never wanted more than to be woken.
+        timers.forget([callback.pk])
 
 
 def _write_journal(callback: Callback, turns: Turns, now: datetime) -> None:
@@ -146,8 +152,9 @@ def _move_agent(move: AgentMove, now: datetime) -> None:
             )
 
 
-def _write_wishes(owner: str, before: Session | None, after: Session, options: FlowOptions, now: datetime) -> None:
+def _write_wishes(owner: str, before: Session | None, turns: Turns, options: FlowOptions, now: datetime) -> None:
     """Store what changed of the wanted call, the place in the queue and the timers: all follow from the session."""
+    after = turns.session
     wish = projections.wanted_call(after, options)
     if wish != (projections.wanted_call(before, options) if before else NOTHING):
         calls.want(owner, wish, number=after.visit, now=now)
@@ -161,7 +168,9 @@ def _write_wishes(owner: str, before: Session | None, after: Session, options: F
 
     armed = armed_timers(after, options)
     was_armed = armed_timers(before, options) if before else {}
-    timers.arm(owner, {name: timer for name, timer in armed.items() if was_armed.get(name) != timer})
+    # A fired timer is gone, whether its event changed anything or not.
+    again = {name: timer for name, timer in armed.items() if name in turns.fired or was_armed.get(name) != timer}
+    timers.arm(owner, again)
     timers.disarm(owner, was_armed.keys() - armed.keys())
 
 

@@ -229,7 +229,7 @@ def put_off(turn: Turn, why: str, until: datetime) -> None:
 
 
 def end(turn: Turn, reason: Reason, why: str, **changes: Any) -> None:
-    """Complete: nothing is wanted of the switch any more, attempts end, the place is given up, an agent is given back."""
+    """Complete: nothing is wanted of the switch any more; attempts end, the place and the agent are given back."""
     if turn.session.stage in projections.WITH_CUSTOMER - {Stage.DIALLING}:
         turn.attempt(Party.CUSTOMER, ended_at=turn.now)
     if turn.session.stage in projections.WITH_AGENT:
