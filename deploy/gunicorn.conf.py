@@ -22,6 +22,7 @@ class AccessLog(Logger):
         return atoms
 
 
+# Imported by each worker for itself (no preload_app): each counts for the metrics, and none shares a connection.
 wsgi_app = "callbacksite.wsgi"
 # Under systemd the socket comes from callbacksite-web.socket instead.
 bind = settings.WEB_BIND
