@@ -32,8 +32,11 @@ def _read(tree: ast.AST) -> Iterator[str]:
         match node:
             case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(option))) if name == RESOLVED:
                 yield option
-            case ast.Call(func=ast.Attribute(attr="resolve_one") | ast.Name(id="resolve_one"), args=arguments):
-                yield from (argument.value for argument in arguments[1:2] if isinstance(argument, ast.Constant))
+            case ast.Call(
+                func=ast.Attribute(attr="resolve_one") | ast.Name(id="resolve_one"),
+                args=[_, ast.Constant(value=str(option))],
+            ):
+                yield option
 
 
 def section_keys_read(source: str) -> set[tuple[str, str]]:

@@ -53,7 +53,6 @@ class Kind:
     unit: str = ""
     minimum: int | None = None
     maximum: int | None = None
-    cached: bool = True
 
     def read(self, text: str) -> object:
         """The typed value of a text; `empty` for a blank one. Raises ValueError."""

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
     ],
 )
 def test_what_cannot_run_ends_with_its_reason(options: dict[str, str], reason: str, why: str) -> None:
-    world = World(**options)
+    world = World(**options)  # type: ignore[arg-type]
     assert any(problem.startswith("cannot work: ") for problem in world.service.problems)
     callback = world.start()
     assert (callback.state, callback.reason) == ("COMPLETED", reason)
