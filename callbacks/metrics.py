@@ -82,10 +82,12 @@ def decided(callback: Callback, before: Session | None, turns: Turns, now: datet
             and callback.desired_at == callback.created_at
         ):
             REQUEST_TO_DIAL.observe((change.dialled_at - callback.created_at).total_seconds())
+    for _, note in turns.notes:
+        # Not by the stage: the call may already be over within the same decision.
+        if note.kind == "connected" and note.session.answered_at:
+            ANSWER_TO_AGENT.observe((now - note.session.answered_at).total_seconds())
     if before is None or after.stage is before.stage:
         return
-    if after.stage is Stage.TALKING and after.answered_at:
-        ANSWER_TO_AGENT.observe((now - after.answered_at).total_seconds())
     if before.stage in _MOMENTS and after.stage is not Stage.ENDED and before.deadline:
         SCHEDULED_LATENESS.labels(_MOMENTS[before.stage]).observe((now - before.deadline).total_seconds())
 

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from django.test import Client, override_settings
 
 from callbacksite import health
+from callbacksite.celery import app
 from callbacksite.probe import NoAnswer, Probe
 from scheduling import heartbeats, kick
 from scheduling.models import Heartbeat
@@ -24,7 +25,7 @@ from telephony.models import Switch
 # The checks look from a thread of their own, which sees only what is committed.
 pytestmark = pytest.mark.django_db(transaction=True)
 
-WORKERS = ("workers/clock", "workers/flow", "workers/sweeps")
+WORKERS = ("workers/clock", "workers/flow", "workers/outside", "workers/sweeps")
 ALL = ("database", "broker", "beat", *WORKERS, "telephony/SIP_Switch")
 
 
@@ -151,7 +152,7 @@ def test_a_broker_that_hangs_holds_nobody_up(service: Switch) -> None:
 def test_a_broker_that_is_not_there_is_found_by_asking_it(service: Switch) -> None:
     with (
         mock.patch.object(health, "_broker", Probe(kick.probe, seconds=1)),
-        mock.patch.dict(kick.current_app.conf, {"broker_url": "redis://127.0.0.1:1/0"}),
+        mock.patch.object(app, "connection_for_write", return_value=app.connection("redis://127.0.0.1:1/0")),
     ):
         assert ready("/readyz/broker") == (503, {"broker": "does not answer"})
     kick._broker_down_until = 0.0
