@@ -56,8 +56,9 @@ types: .venv/dev.stamp  ## mypy
 environment: .venv/dev.stamp  ## write docs/environment.md anew
 	$(BIN)/python -m callbacksite.environment > docs/environment.md
 
-schema: .venv/dev.stamp  ## write docs/openapi.yaml anew
+schema: .venv/dev.stamp  ## write docs/openapi.yaml and docs/configuration.schema.json anew
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+	$(BIN)/python -W ignore manage.py export_configuration --schema > docs/configuration.schema.json
 
 check: lint types test  ## what to run before a commit
 

@@ -166,12 +166,7 @@ def resolve(
     if amount.has_tokens:
         texts = _without_tokens(amount, given, parameters)
         return MappingProxyType(_values(amount, texts))
-    values = _kept_values(amount, frozenset(given.items()))
-    if not amount.changeable:
-        return values
-    return MappingProxyType(
-        {**values, **{option.name: option.value(given.get(option.name, text)) for option, text in amount.changeable}}
-    )
+    return _kept_values(amount, frozenset(given.items()))
 
 
 def resolve_one(
@@ -267,25 +262,21 @@ def read_texts(options: Iterable[Option], texts: Mapping[str, str]) -> tuple[dic
 
 @dataclass(frozen=True, eq=False)
 class _Amount:
-    """The texts of a service without a request: `below` is what counts where its own text turns out to be empty.
-
-    `changeable` are the options, with their texts, whose values their reader could change: read anew each time.
-    """
+    """The texts of a service without a request; `below` is what counts where its own text turns out to be empty."""
 
     options: Mapping[str, Option]
     texts: Mapping[str, str]
     below: Mapping[str, str]
     has_tokens: bool
-    changeable: tuple[tuple[Option, str], ...]
 
 
 def _amount(service: HasOptions) -> _Amount:
     kind_of_service = service_type(service.type)
-    # Most services inherit nothing, or the same few texts: what else stands in a section makes no difference.
+    # What else stands in a section makes no difference.
     sections = service.global_sections
-    inherited = (
-        tuple(_of_section(sections, *place) for place in _inherited(kind_of_service).values()) if sections else ()
-    )
+    inherited = tuple(_of_section(sections, *place) for place in _inherited(kind_of_service).values() if sections)
+    if not any(inherited):
+        inherited = ()
     return _kept_amount(kind_of_service, service.configuration, frozenset(explicit_texts(service).items()), inherited)
 
 
@@ -297,7 +288,7 @@ def _kept_amount(
     inherited: tuple[str, ...],
 ) -> _Amount:
     below = {option.name: option.default for option in kind_of_service.options}
-    # Without any sections there is nothing to pair up.
+    # Where nothing is inherited there is nothing to pair up.
     below.update(
         (name, text) for name, text in zip(_inherited(kind_of_service), inherited, strict=False) if text.strip()
     )
@@ -312,7 +303,6 @@ def _kept_amount(
         texts=MappingProxyType(texts),
         below=below,
         has_tokens=any(has_token(texts[name]) for name in options),
-        changeable=tuple((option, texts[name]) for name, option in options.items() if not _kind_is_cached(option)),
     )
 
 
@@ -341,13 +331,6 @@ def _text(name: str, amount: _Amount, overrides: Mapping[str, str], parameters: 
         text = replace_tokens(text, parameters)
         return text if text.strip() else amount.below.get(name, "")
     return text
-
-
-def _kind_is_cached(option: Option) -> bool:
-    try:
-        return option.value_kind.cached
-    except LookupError:  # its floor has not registered it; reading the value says so
-        return True
 
 
 @functools.cache

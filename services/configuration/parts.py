@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from django.utils import timezone
 
 from services import kinds, resolution, uses
-from services.catalogue import Option, OptionError
+from services.catalogue import Option, OptionError, list_option, section_option
 from services.configuration import schema
 from services.documents import (
     LONGEST_NAME,
@@ -70,7 +71,7 @@ class Services(Part):
         secrets: dict[str, str] = {}
         if "options" in given:
             known = kind_of_service.option
-            texts = read_texts(given["options"], f"{place}.options", plan, lambda key: _is_structured(known(key)))
+            texts = read_texts(given["options"], f"{place}.options", plan, known)
             secrets = {key: text for key, text in texts.items() if is_secret(known(key), key)}
             options = {key: texts[key] for key in sorted(texts) if key not in secrets and texts[key].strip()}
         return Wanted({"type": kind_of_service.name, "configuration": configuration, "options": options}, secrets)
@@ -137,7 +138,12 @@ class Services(Part):
         references = _References()
         for service in services if of_sections else services.filter(name__in=list(wanted)):
             place = f"services.{service.name}"
-            errors, remarks = resolution.checked(service)
+            try:
+                errors, remarks = resolution.checked(service)
+            except LookupError as error:  # not of this file: its type or configuration is no longer there
+                plan.warn(place, f"{error}.")
+                continue
+            errors = [error for error in errors if not _is_of_section(service, error.option)]
             if service.name in changed:
                 errors += references.errors(service)
                 for error in errors:
@@ -207,27 +213,20 @@ class Sections(Part):
         return row.name
 
     def document(self, row: Section) -> Document:
-        return _shown(row.options, lambda key: self._hides(row.name, key))
+        return _shown(row.options, lambda key: is_secret(section_option(row.name, key), key))
+
+    def secrets(self, row: Section) -> dict[str, str]:
+        return {
+            key: as_text(text) for key, text in row.options.items() if is_secret(section_option(row.name, key), key)
+        }
 
     def read(self, name: str, given: object, plan: Plan) -> Wanted | None:
         if not _has_name(name, "sections", plan):
             return None
-        inheriting = _inheriting(name)
-        texts = read_texts(
-            given,
-            f"sections.{name}",
-            plan,
-            lambda key: _is_structured(inheriting[key][0] if key in inheriting else None),
-        )
-        secrets = {key: text for key, text in texts.items() if self._hides(name, key)}
+        place = f"sections.{name}"
+        texts = read_texts(given, place, plan, functools.partial(section_option, name))
+        secrets = {key: text for key, text in texts.items() if is_secret(section_option(name, key), key)}
         return Wanted({key: texts[key] for key in sorted(texts) if key not in secrets and texts[key].strip()}, secrets)
-
-    def secrets(self, row: Section) -> dict[str, str]:
-        return {key: as_text(text) for key, text in row.options.items() if self._hides(row.name, key)}
-
-    def _hides(self, section: str, key: str) -> bool:
-        options = _inheriting(section).get(key)
-        return any(option.secret for option in options) if options else is_secret(None, key)
 
     def write(self, plan: Plan) -> None:
         changed = plan.changed(self.name)
@@ -240,14 +239,8 @@ class Sections(Part):
 
     def check(self, plan: Plan) -> None:
         for name, wanted in plan.changed(self.name).items():
-            for key, options in _inheriting(name).items():
-                text = {**wanted.document, **wanted.secrets}.get(key, "")
-                for option in options:
-                    try:
-                        option.check(text)
-                    except OptionError as error:
-                        plan.refuse(f"sections.{name}.{key}", error.given, error.allowed, error.detail)
-                        break
+            for key, text in {**wanted.document, **wanted.secrets}.items():
+                _check(section_option(name, key), text, f"sections.{name}.{key}", plan)
 
     def schema(self) -> schema.Schema:
         return schema.TEXTS
@@ -264,8 +257,12 @@ class Lists(Part):
 
     def document(self, row: NamedList) -> Document:
         return {
-            section: _shown(texts, lambda key: is_secret(None, key)) for section, texts in sorted(row.sections.items())
+            section: _shown(texts, functools.partial(self._hides, row.name, section))
+            for section, texts in sorted(row.sections.items())
         }
+
+    def _hides(self, name: str, section: str, key: str) -> bool:
+        return is_secret(list_option(name, section, key), key)
 
     def read(self, name: str, given: object, plan: Plan) -> Wanted | None:
         if not _has_name(name, "lists", plan):
@@ -276,21 +273,28 @@ class Lists(Part):
             return None
         document: Document = {}
         secrets: dict[str, str] = {}
-        for section in sorted(given):
+        for section, keys in sorted(given.items()):
             if not _has_name(section, f"lists.{name}", plan):
                 continue
-            texts = read_texts(given[section], f"lists.{name}.{section}", plan, lambda key: True)
-            hidden = {key for key in texts if is_secret(None, key)}
+            known = functools.partial(list_option, name, section)
+            texts = read_texts(keys, f"lists.{name}.{section}", plan, known)
+            hidden = {key for key in texts if is_secret(known(key), key)}
             secrets |= {f"{section}.{key}": texts[key] for key in hidden}
             document[section] = {key: texts[key] for key in sorted(texts) if key not in hidden and texts[key].strip()}
         return Wanted(document, secrets)
+
+    def check(self, plan: Plan) -> None:
+        for name, wanted in plan.changed(self.name).items():
+            for section, texts in wanted.document.items():
+                for key, text in texts.items():
+                    _check(list_option(name, section, key), text, f"lists.{name}.{section}.{key}", plan)
 
     def secrets(self, row: NamedList) -> dict[str, str]:
         return {
             f"{section}.{key}": as_text(text)
             for section, texts in row.sections.items()
             for key, text in texts.items()
-            if is_secret(None, key)
+            if self._hides(row.name, section, key)
         }
 
     def write(self, plan: Plan) -> None:
@@ -308,8 +312,8 @@ class Lists(Part):
         return {"type": ["object", "null"], "additionalProperties": schema.TEXTS}
 
 
-def read_texts(given: object, place: str, plan: Plan, is_structured: Callable[[str], bool]) -> dict[str, str]:
-    """A mapping of keys to texts; faults go to the plan. `is_structured` says which keys take mappings and lists."""
+def read_texts(given: object, place: str, plan: Plan, known: Callable[[str], Option | None]) -> dict[str, str]:
+    """A mapping of keys to texts; faults go to the plan. `known` finds what is known of a key."""
     if given is None:
         return {}
     if not isinstance(given, Mapping):
@@ -320,7 +324,7 @@ def read_texts(given: object, place: str, plan: Plan, is_structured: Callable[[s
         text = as_text(value)
         if not key.strip() or len(key) > _LONGEST_KEY or not is_line(key):
             plan.refuse(place, key, f"a key of 1 to {_LONGEST_KEY} characters in one line")
-        elif isinstance(value, Mapping | list) and not is_structured(key):
+        elif isinstance(value, Mapping | list) and not _is_structured(known(key)):
             plan.refuse(f"{place}.{key}", text, "a text, a number, true or false")
         elif not is_storable(text):
             plan.refuse(f"{place}.{key}", text, "a text that can be stored (no NUL, no half characters)")
@@ -334,6 +338,14 @@ def unknown_keys(given: Mapping[str, Any], known: Collection[str], place: str, p
     for key in given:
         if key not in known:
             plan.refuse(place, key, _one_of(sorted(known)))
+
+
+def _check(option: Option | None, text: str, place: str, plan: Plan) -> None:
+    try:
+        if option:
+            option.check(text)
+    except OptionError as error:
+        plan.refuse(place, error.given, error.allowed, error.detail)
 
 
 def _one_of(names: list[str]) -> str:
@@ -351,6 +363,12 @@ def _is_structured(option: Option | None) -> bool:
     return option is None or option.value_kind.name in schema.STRUCTURED
 
 
+def _is_of_section(service: ConfiguredService, option: str) -> bool:
+    """True if the text comes from a global section, which is where to report it."""
+    found = resolution.origins(service).get(option)
+    return found is not None and found.origin is resolution.Origin.SECTION
+
+
 def _shown(texts: Mapping[str, Any], hides: Callable[[str], bool]) -> Document:
     return {key: as_text(texts[key]) for key in sorted(texts) if as_text(texts[key]).strip() and not hides(key)}
 
@@ -358,16 +376,6 @@ def _shown(texts: Mapping[str, Any], hides: Callable[[str], bool]) -> Document:
 def _of_section(secrets: Mapping[str, str], section: str) -> dict[str, str]:
     start = f"{section}."
     return {key.removeprefix(start): text for key, text in secrets.items() if key.startswith(start) and text.strip()}
-
-
-def _inheriting(section: str) -> dict[str, list[Option]]:
-    """The options that inherit from a section, by its keys."""
-    found: dict[str, list[Option]] = {}
-    for each in service_types():
-        for option in each.options:
-            if option.inherits and option.inherits[0] == section:
-                found.setdefault(option.inherits[1], []).append(option)
-    return found
 
 
 PARTS = (Sections(), Lists(), Services())

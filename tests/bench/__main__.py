@@ -11,8 +11,11 @@ from tests.bench import site
 MEASUREMENTS = {
     "starts": "Start requests",
     "throughput": "Whole callbacks on the simulator",
+    "resolve": "Options of a service",
+    "configure": "Configuration by file",
     "invite": "From the request to the INVITE on the wire",
     "audit": "The audit",
+    "admin": "The admin with a thousand services",
 }
 
 

@@ -1,0 +1,238 @@
+"""The change log: what it keeps, and that every version can be brought back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from callbacks.flow.states import State
+from callbacks.models import Callback
+from services import actions, changes, documents
+from services.configuration import applying
+from services.documents import Refused
+from services.models import START, ApiKey, Change, ConfiguredService
+from telephony.models import Agent, AgentGroup, RoutePoint, VirtualQueue
+from tests.factories import CallbackFactory
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+LATER = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+FILE = {
+    "services": {"voice": {"configuration": "User Terminated Immediate", "options": {"_urs_virtual_queue": "VQ"}}},
+    "virtual_queues": ["VQ", "VQ2"],
+    "route_points": ["8999@S"],
+    "agents": ["kate", "omar"],
+    "agent_groups": [{"name": "Billing", "agents": ["kate"]}],
+}
+VOICE = {
+    "type": "callback",
+    "configuration": "User Terminated Immediate",
+    "options": {"_urs_virtual_queue": "VQ"},
+}
+
+
+@pytest.fixture
+def kinds_of_higher_floors() -> None:
+    """The real ones, instead of this folder's doubles."""
+
+
+@pytest.fixture
+def voice() -> ConfiguredService:
+    applying.apply(FILE, actor="configure", now=NOW)
+    return ConfiguredService.objects.get(name="voice")
+
+
+def configure(**parts: object) -> None:
+    applying.apply(parts, actor="configure", now=NOW)
+
+
+def story(part: str, name: str) -> list[tuple[str, str, str]]:
+    """Oldest first: what was done, by whom and why."""
+    found = Change.objects.filter(part=part, name=name).order_by("pk")
+    return [(change.verb, change.actor, change.reason) for change in found]
+
+
+def test_one_change_with_who_when_and_why() -> None:
+    change = changes.record(
+        part="sections",
+        name="callback",
+        before=None,
+        after={"a": "1"},
+        actor="admin",
+        reason="a trial",
+        now=NOW,
+        secrets=["password"],
+    )
+    assert change is not None
+    stored = Change.objects.get()
+    assert (stored.part, stored.name, stored.at, stored.actor, stored.reason) == (
+        "sections",
+        "callback",
+        NOW,
+        "admin",
+        "a trial",
+    )
+    assert (stored.before, stored.after, stored.secrets) == (None, {"a": "1"}, ["password"])
+    assert str(stored) == "sections callback: added by admin"
+
+
+def test_nothing_is_written_when_nothing_changed() -> None:
+    assert (
+        changes.record(part="sections", name="x", before={"a": "1"}, after={"a": "1"}, actor="admin", now=NOW) is None
+    )
+    assert not Change.objects.exists()
+
+
+def test_every_row_of_the_configuration_has_a_document(voice: ConfiguredService) -> None:
+    part = documents.part_of(voice)
+    assert (part.name, part.key(voice), part.document(voice)) == ("services", "voice", VOICE)
+    point = RoutePoint.objects.get()
+    part = documents.part_of(point)
+    assert (part.name, part.key(point)) == ("route_points", "8999@S")
+    assert part.document(point) == {"switch": "S", "endpoint": "{number}"}
+    with pytest.raises(LookupError, match="Callback is no part of the configuration"):
+        documents.part_of(Callback)
+
+
+def test_any_version_can_be_restored(voice: ConfiguredService) -> None:
+    first = Change.objects.get(part="services")
+    configure(services={"voice": {"configuration": "Custom", "options": {"_ttl": 60, "_urs_virtual_queue": "VQ2"}}})
+    found = changes.restore(first, actor="sam", reason="it was better", now=LATER)
+    assert [(each.part, each.name) for each in found] == [("services", "voice")]
+    voice.refresh_from_db()
+    assert (voice.configuration, voice.options) == ("User Terminated Immediate", {"_urs_virtual_queue": "VQ"})
+    assert story("services", "voice") == [
+        ("added", "configure", ""),
+        ("changed", "configure", ""),
+        ("changed", "sam", "it was better"),
+    ]
+    last = Change.objects.filter(part="services").latest("pk")
+    assert (last.at, last.after) == (LATER, first.after)
+
+
+def test_restoring_what_is_so_already_writes_nothing(voice: ConfiguredService) -> None:
+    before = Change.objects.count()
+    assert not changes.restore(Change.objects.get(part="services"), actor="sam", now=LATER)
+    assert Change.objects.count() == before
+
+
+def test_what_was_deleted_comes_back(voice: ConfiguredService) -> None:
+    applying.apply({"services": {}, "agent_groups": [], "agents": ["omar"]}, actor="sam", now=NOW, prune=True)
+    assert not ConfiguredService.objects.exists()
+    changes.undo(Change.objects.get(part="services", after__isnull=True), actor="sam", now=LATER)
+    assert ConfiguredService.objects.get().options == {"_urs_virtual_queue": "VQ"}
+    # A group comes back only with agents that are there.
+    group = Change.objects.get(part="agent_groups", after__isnull=True)
+    with pytest.raises(Refused) as refused:
+        changes.undo(group, actor="sam", now=LATER)
+    assert refused.value.errors == (
+        "agent_groups.Billing.agents: 'kate' was given, allowed is the name of an agent: omar.",
+    )
+    assert not AgentGroup.objects.exists()
+    changes.undo(Change.objects.get(part="agents", after__isnull=True), actor="sam", now=LATER)
+    changes.undo(group, actor="sam", now=LATER)
+    assert [agent.name for agent in AgentGroup.objects.get().agents.all()] == ["kate"]
+
+
+def test_an_addition_is_undone(voice: ConfiguredService) -> None:
+    changes.undo(Change.objects.get(part="virtual_queues", name="VQ2"), actor="sam", now=LATER)
+    assert not VirtualQueue.objects.filter(name="VQ2").exists()
+    assert story("virtual_queues", "VQ2") == [("added", "configure", ""), ("deleted", "sam", "")]
+
+
+def test_an_addition_that_is_used_stays(voice: ConfiguredService) -> None:
+    with pytest.raises(Refused) as refused:
+        changes.undo(Change.objects.get(part="virtual_queues", name="VQ"), actor="sam", now=LATER)
+    assert refused.value.errors == (
+        "virtual_queues.VQ: cannot be removed, it is used: service voice, option _urs_virtual_queue.",
+    )
+    assert VirtualQueue.objects.filter(name="VQ").exists()
+
+
+def test_a_version_that_is_no_longer_allowed_is_refused(voice: ConfiguredService) -> None:
+    first = Change.objects.get(part="services")
+    configure(services={"voice": {"options": {"_urs_virtual_queue": "VQ2"}}})
+    applying.apply({}, remove={"virtual_queues": ["VQ"]}, actor="sam", now=NOW)
+    count = Change.objects.count()
+    with pytest.raises(Refused) as refused:
+        changes.restore(first, actor="sam", now=LATER)
+    assert refused.value.errors == (
+        "services.voice.options._urs_virtual_queue: 'VQ' was given, allowed is the name of a configured virtual queue.",
+    )
+    voice.refresh_from_db()
+    assert (voice.options, Change.objects.count()) == ({"_urs_virtual_queue": "VQ2"}, count)
+
+
+def test_after_a_deletion_there_is_nothing_to_restore_but_the_absence(voice: ConfiguredService) -> None:
+    applying.apply({}, remove={"services": ["voice"]}, actor="sam", now=NOW)
+    deletion = Change.objects.get(part="services", after__isnull=True)
+    configure(services=FILE["services"])
+    changes.restore(deletion, actor="sam", now=LATER)
+    assert not ConfiguredService.objects.exists()
+
+
+def test_a_restored_version_leaves_secrets_as_they_are(voice: ConfiguredService) -> None:
+    first = Change.objects.get(part="services")
+    configure(services={"voice": {"options": {"_password": "s3cret", "_ttl": "60"}}})
+    assert Change.objects.filter(part="services").latest("pk").secrets == ["_password"]
+    changes.restore(first, actor="sam", now=LATER)
+    voice.refresh_from_db()
+    assert voice.options == {"_urs_virtual_queue": "VQ", "_password": "s3cret"}
+
+
+class TestDeletingAService:
+    def delete(self, service: ConfiguredService) -> None:
+        actions.delete_service(service, actor="sam", reason="closed", now=LATER)
+
+    def test_one_that_nothing_needs_goes_into_the_log(self, voice: ConfiguredService) -> None:
+        self.delete(voice)
+        assert not ConfiguredService.objects.exists()
+        change = Change.objects.filter(part="services").latest("pk")
+        assert (change.name, change.before, change.after, change.actor, change.reason, change.at) == (
+            "voice",
+            VOICE,
+            None,
+            "sam",
+            "closed",
+            LATER,
+        )
+
+    def test_completed_callbacks_stay_with_its_name(self, voice: ConfiguredService) -> None:
+        CallbackFactory.create(service=voice, state=State.COMPLETED)
+        self.delete(voice)
+        callback = Callback.objects.get()
+        assert (callback.service, callback.service_name) == (None, "voice")
+
+    def test_everything_that_stands_in_the_way_is_listed(self, voice: ConfiguredService) -> None:
+        CallbackFactory.create_batch(2, service=voice, state=State.SCHEDULED)
+        CallbackFactory.create(service=voice, state=State.COMPLETED)
+        key, _ = ApiKey.objects.create_key(name="mobile app", scopes=[START])
+        key.services.add(voice)
+        with pytest.raises(actions.InUse) as in_use:
+            self.delete(voice)
+        assert str(in_use.value) == (
+            f"voice cannot be deleted: API keys that are limited to it: mobile app ({key.prefix}…); "
+            "callbacks that are not completed: 2."
+        )
+        assert ConfiguredService.objects.exists()
+        assert not Change.objects.filter(after__isnull=True).exists()
+        assert Callback.objects.filter(service=voice).count() == 3
+
+    def test_one_that_is_gone_already(self, voice: ConfiguredService) -> None:
+        gone = ConfiguredService.objects.get()
+        self.delete(voice)
+        self.delete(gone)
+        assert Change.objects.filter(part="services", after__isnull=True).count() == 1
+
+    def test_the_database_keeps_live_callbacks_from_losing_their_service(self, voice: ConfiguredService) -> None:
+        callback = CallbackFactory.create(service=voice)
+        with pytest.raises(IntegrityError, match="callback_live_has_service"), transaction.atomic():
+            Callback.objects.filter(pk=callback.pk).update(service=None)
+
+    def test_agents_and_other_rows_are_not_touched(self, voice: ConfiguredService) -> None:
+        self.delete(voice)
+        assert (Agent.objects.count(), VirtualQueue.objects.count()) == (2, 2)
+        assert Change.objects.filter(after__isnull=True).count() == 1
