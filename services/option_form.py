@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms import BoundField
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 
-from services import models, resolution
+from services import documents, models, resolution
 from services.catalogue import Option, OptionError, OptionWarning
 from services.documents import SECRET_NAMES
 from services.kinds import Kind, shown
@@ -155,6 +156,18 @@ class Row:
         return f"Otherwise: {self.inherited} ({self.origin})." if self.inherited else "Otherwise: empty."
 
     @property
+    def add_url(self) -> str:
+        """Where to add the first of what is chosen from, while there is none; else empty."""
+        kind = self.option.value_kind
+        if kind.choices is None or len(getattr(self.bound.field.widget, "choices", ())) != 1 or self.bound.value():
+            return ""
+        noun = "service" if kind.name == "service_reference" else kind.name.replace("_", " ")
+        models_of = {part.noun: part.model for part in documents.parts()}
+        if noun not in models_of:
+            return ""
+        return reverse(f"admin:{models_of[noun]._meta.label_lower.replace('.', '_')}_add")
+
+    @property
     def control(self) -> SafeString:
         """The widget, tied to its help and its messages."""
         attributes = {"aria-describedby": f"{self.help_id} {self.messages_id}"}
@@ -229,9 +242,12 @@ class ServiceOptionsForm(ServiceModelForm):
         # Of an option that nobody knows, only the name says that it is a secret.
         self.hidden = {name: text for name, text in unknown.items() if SECRET_NAMES.search(name)}
         self.fields[UNKNOWN].initial = _as_lines({k: text for k, text in unknown.items() if k not in self.hidden})
-        self.fields["seen"].initial = service.updated_at.isoformat()
+        self.fields["seen"].initial = self._version()
         if not self.is_bound:
             self._apply_rules(self.before)
+
+    def _version(self) -> str:
+        return self.instance.updated_at.isoformat() if self.instance.updated_at else ""
 
     def _options(self) -> Iterator[Option]:
         """The options of the type; of a numbered family the members that there are and one more to fill in."""
@@ -251,11 +267,14 @@ class ServiceOptionsForm(ServiceModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        # What was changed meanwhile must not be undone by a page that never showed it.
+        if cleaned.get("seen") and cleaned["seen"] != self._version():
+            self.add_error(None, "Somebody else changed this service since you opened the page. Open it anew.")
         texts = self._texts()
         for name, option in self.options.items():
             field = field_name(name)
             # A service that was never complete can be saved half filled in; a complete one is not broken by a slip.
-            emptied = field in cleaned and not texts[name].strip() and self.before.get(name, "").strip()
+            emptied = field in cleaned and not texts.get(name, "").strip() and self.before.get(name, "").strip()
             if emptied and option.is_needed(texts):
                 self.add_error(field, f"{OptionError(name, '', option.allowed)} It is mandatory.")
         self._apply_rules(texts)
@@ -270,15 +289,6 @@ class ServiceOptionsForm(ServiceModelForm):
                     self.warnings.setdefault(field, []).append(str(finding))
                 elif self.is_bound:
                     self.add_error(field if field in self.fields else None, str(finding))
-
-    def clean_seen(self) -> str:
-        """What was changed meanwhile must not be undone by a page that never showed it."""
-        seen: str = self.cleaned_data["seen"]
-        if seen and seen != self.instance.updated_at.isoformat():
-            raise ValidationError(
-                "This service was changed by somebody else since you opened the page. Open it anew, then change it."
-            )
-        return seen
 
     def clean_unknown(self) -> dict[str, str]:
         return _read_lines(self.cleaned_data[UNKNOWN], self.type)
@@ -398,9 +408,7 @@ def _read_lines(given: str, known: ServiceType) -> dict[str, str]:
             try:
                 texts[name] = str(json.loads(text)) if text[:1] == '"' else text
             except ValueError:
-                errors.append(
-                    f"{shown(line)} was given, allowed after the = is a JSON string or a text without quotes."
-                )
+                errors.append(f"{shown(line)} was given, allowed is name = text or name = JSON string.")
     if errors:
         raise ValidationError(errors)
     return texts

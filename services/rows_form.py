@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,20 +49,18 @@ class RowForm(forms.Form):
         required=False, widget=forms.Textarea(attrs={"rows": 1, "class": "vLargeTextField", "spellcheck": "false"})
     )
 
-    stored = ""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, secrets: Mapping[tuple[str, str], str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if SECRET_NAMES.search(self.initial.get("key", "")):
-            self.stored = self.initial["text"]
-            self.initial = {**self.initial, "text": ""}
+        self.secrets = secrets
+        if (self.initial.get("section", ""), self.initial.get("key", "")) in secrets:
             self.fields["text"].widget = forms.PasswordInput(
                 render_value=False,
                 attrs={"class": "vTextField", "autocomplete": "new-password", "placeholder": "stored; empty keeps it"},
             )
 
     def clean_text(self) -> str:
-        text: str = self.cleaned_data["text"].replace("\r\n", "\n") or self.stored
+        place = (self.cleaned_data.get("section", ""), self.cleaned_data.get("key", ""))
+        text: str = self.cleaned_data["text"].replace("\r\n", "\n") or self.secrets.get(place, "")
         if not is_storable(text):
             raise ValidationError("This text cannot be stored: it has a NUL or half a character in it.")
         return text
@@ -85,12 +83,12 @@ class BaseRows(RowFormSet):
             key = form.cleaned_data.get("key", "")
             if not key or form.cleaned_data.get("DELETE"):
                 continue
-            if self.has_sections and not form.cleaned_data["section"]:
+            section = form.cleaned_data.get("section", "")
+            if self.has_sections and not section:
                 form.add_error("section", "A key of a list stands in a section.")
-            place = (form.cleaned_data["section"], key)
-            if place in seen:
+            if (section, key) in seen:
                 form.add_error("key", f"{key} is given twice.")
-            seen.add(place)
+            seen.add((section, key))
 
     def texts(self) -> Iterator[tuple[str, str, str]]:
         """Section, key and text of each row that says something."""
@@ -101,6 +99,21 @@ class BaseRows(RowFormSet):
 
 
 Rows = formset_factory(RowForm, formset=BaseRows, extra=EMPTY_ROWS, can_delete=True)
+
+
+def make_rows(form: forms.BaseForm, stored: list[tuple[str, str, str]]) -> BaseRows:
+    """The rows of what is stored, or of what was sent: then all of it counts, whatever was stored meanwhile."""
+    secrets = {(section, key): text for section, key, text in stored if SECRET_NAMES.search(key)}
+    initial = [
+        {"section": section, "key": key, "text": "" if (section, key) in secrets else text}
+        for section, key, text in stored
+    ]
+    return Rows(
+        form.data if form.is_bound else None,
+        initial=None if form.is_bound else initial,
+        prefix="rows",
+        form_kwargs={"secrets": secrets},
+    )
 
 
 @dataclass(frozen=True)
@@ -143,8 +156,8 @@ class SectionForm(SectionModelForm):
             text = "" if option.secret else stored.get(name, "")
             unset = f"not set ({option.default} counts)" if option.default else "not set"
             self.fields[KNOWN_PREFIX + name] = OptionField(option, text, choices, unset=unset)
-        others = [{"key": key, "text": text} for key, text in sorted(stored.items()) if key not in self.known]
-        self.rows = Rows(self.data if self.is_bound else None, initial=others, prefix="rows")
+        others = [("", key, text) for key, text in sorted(stored.items()) if key not in self.known]
+        self.rows = make_rows(self, others)
 
     @property
     def known_rows(self) -> list[KnownRow]:
@@ -196,11 +209,11 @@ class NamedListForm(ListModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         stored = [
-            {"section": section, "key": key, "text": text}
+            (section, key, text)
             for section, texts in sorted(self.instance.sections.items())
             for key, text in sorted(texts.items())
         ]
-        self.rows = Rows(self.data if self.is_bound else None, initial=stored, prefix="rows")
+        self.rows = make_rows(self, stored)
         self.rows.has_sections = True
 
     @property

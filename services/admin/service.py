@@ -59,7 +59,7 @@ class ConfiguredServiceAdmin(LoggedAdmin):
 
     class Media:
         css = {"all": ["services/admin.css"]}
-        js = ["services/options.js"]
+        js = ["services/options.js", "services/add.js"]
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

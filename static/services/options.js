@@ -158,6 +158,7 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const row of form.querySelectorAll(".option-row, .field-unknown")) {
       said.push(...tell(row, found[row.dataset.field || "unknown"] || { errors: [], warnings: [] }));
     }
+    said.push(...(found.__all__?.errors || []));
     news.textContent = said.join(" ");
     show();
   }
@@ -234,6 +235,10 @@ document.addEventListener("DOMContentLoaded", () => {
     event.preventDefault();
     filter.focus();
     filter.select();
+  });
+  filter.addEventListener("focus", () => {
+    // On a phone what is found would be below the keyboard.
+    if (innerWidth < 768) tools.scrollIntoView();
   });
   advanced.addEventListener("change", () => { remember("advanced", advanced.checked); show(); });
   differing.addEventListener("change", show);

@@ -16,6 +16,7 @@ from telephony.models import Agent, AgentGroup, RoutePoint, Switch, VirtualQueue
 register = template.Library()
 
 # What an admin needs most comes first; Django's order is the alphabet.
+MODELS_FIRST = ("ConfiguredService", "ApiKey", "Section", "NamedList", "Change")
 ORDER = ("services", "telephony", "callbacks", "auth", "scheduling", "django_celery_beat")
 
 
@@ -80,5 +81,13 @@ def _add(model: type[Any], text: str, hint: str, done: bool) -> Step:
 
 @register.filter
 def in_order_of_use(app_list: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    known = {label: place for place, label in enumerate(ORDER)}
-    return sorted(app_list, key=lambda app: known.get(app["app_label"], len(ORDER)))
+    """Apps, and the models of each, in the order in which an admin needs them."""
+    apps = sorted(app_list, key=lambda app: _place(ORDER, app["app_label"]))
+    return [
+        {**app, "models": sorted(app["models"], key=lambda model: _place(MODELS_FIRST, model["object_name"]))}
+        for app in apps
+    ]
+
+
+def _place(order: tuple[str, ...], name: str) -> int:
+    return order.index(name) if name in order else len(order)
