@@ -140,8 +140,8 @@ class Services(Part):
             place = f"services.{service.name}"
             try:
                 errors, remarks = resolution.checked(service)
-            except LookupError as error:  # not of this file: its type or configuration is no longer there
-                plan.warn(place, f"{error}.")
+            except LookupError as gone:  # not of this file: its type or configuration is no longer there
+                plan.warn(place, f"{gone}.")
                 continue
             errors = [error for error in errors if not _is_of_section(service, error.option)]
             if service.name in changed:

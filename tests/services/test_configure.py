@@ -86,8 +86,9 @@ class Terminal:
         return out.getvalue()
 
 
-def rows() -> list[list[dict[str, Any]]]:
-    return [list(table._default_manager.order_by("pk").values()) for table in (*TABLES, Change)]
+def rows() -> list[list[Any]]:
+    tables: tuple[type[Model], ...] = (*TABLES, Change)
+    return [list(table._default_manager.order_by("pk").values()) for table in tables]
 
 
 @pytest.fixture
@@ -150,8 +151,9 @@ def test_what_differs_is_changed_and_printed_value_by_value(terminal: Terminal) 
     ]
     change = Change.objects.get(part="services", before__isnull=False)
     assert (change.name, change.actor.startswith("configure"), change.reason) == ("voice", True, "")
-    assert change.before["options"]["_ttl"] == "604800"
-    assert change.after["options"]["_ttl"] == "86400"
+    assert change.before is not None
+    assert change.after is not None
+    assert (change.before["options"]["_ttl"], change.after["options"]["_ttl"]) == ("604800", "86400")
 
 
 def test_a_dry_run_prints_the_differences_and_changes_nothing(terminal: Terminal) -> None:
@@ -209,7 +211,7 @@ def test_without_prune_nothing_is_removed(terminal: Terminal) -> None:
 def test_what_is_used_cannot_be_pruned(terminal: Terminal) -> None:
     terminal.configure(FILE)
     CallbackFactory.create(service=ConfiguredService.objects.get())
-    file = {"services": {}, "switches": [], "virtual_queues": [], "agent_groups": [], "skills": []}
+    file: dict[str, Any] = {"services": {}, "switches": [], "virtual_queues": [], "agent_groups": [], "skills": []}
     assert terminal.refused(file, "--prune") == [
         "services.voice: cannot be removed, it is used: callbacks that are not completed: 1.",
         "agent_groups.Billing: cannot be removed, it is used: service voice, option _target.",
