@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
 from scheduling.kick import kick, kicks_to_spare
-from telephony import lease, metrics, switches, trunks, upwards
+from telephony import agents, lease, metrics, switches, trunks, upwards
 from telephony.calls import CONVERGE, PATIENCE, bridge_id, leg_id
 from telephony.convergence import (
     Act,
@@ -253,7 +253,9 @@ def _dial(call: Call, leg: Leg, wanted: WantedLeg, way: Way, now: datetime) -> N
     try:
         switch.dial_leg(leg.pk, timeout=wanted.ring_seconds)
     except Rejected as error:
-        # Nobody but us may dial it, and our dial was refused: nothing rang, and that is known.
+        # Nobody but us may dial it, and our dial was refused: nothing rang, and that is known. A leg that went as soon
+        # as it was made tells that nobody listens: a switch keeps none for an application that is not there.
+        lease.doubt(leg.switch_id)
         told = DialRefused(Party(leg.party), leg.attempt, f"the switch does not dial: {error}", None)
         if _withdraw(leg, lambda: told, now, sent=True):
             _quietly(switch.delete_leg, leg.pk)
@@ -374,16 +376,19 @@ def end_silent(now: datetime) -> int:
             switches.connect(leg.switch).delete_leg(leg.pk)
         except (Rejected, Unavailable):
             _delete_later(leg)
+        # What it does not report, it may report to a listener that is gone.
+        lease.doubt(leg.switch_id)
         end_unknown(leg, "the switch did not report the call", now)
     return len(found)
 
 
-def end_unknown(leg: Leg, detail: str, now: datetime) -> None:
-    """Close a leg of which nobody can say what became of it; it may have rung."""
+def end_unknown(leg: Leg, detail: str, now: datetime, *, guard: Q | None = None) -> None:
+    """Close a leg of which nobody can say what became of it, if it is still as `guard` says: not yet answered."""
     with transaction.atomic():
         call = Call.objects.select_for_update(no_key=True).filter(pk=leg.call_id).first()
-        if call is not None and Leg.objects.filter(~Q(state=LegState.ENDED), pk=leg.pk, answered_at=None).update(
-            state=LegState.ENDED, cause=EndCause.UNKNOWN
-        ):
+        still = Leg.objects.filter(guard or Q(answered_at=None), ~Q(state=LegState.ENDED), pk=leg.pk)
+        if call is not None and still.update(state=LegState.ENDED, cause=EndCause.UNKNOWN, bridge=""):
             Call.objects.filter(pk=call.pk).update(news=F("news") + 1, settled=False, look_at=now)
+            if leg.agent_id is not None:
+                agents.leg_ended(leg.agent_id, now)
             _report(call.owner, LegEnded(Party(leg.party), leg.attempt, EndCause.UNKNOWN, detail, rang=leg.rang), now)

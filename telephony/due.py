@@ -14,6 +14,8 @@ from telephony.switch import LegState
 
 # Design section 4: a switch unreachable for that long does not answer for what it was sent.
 UNREACHABLE = timedelta(seconds=60)
+# A talk may go on there without us, and is not to be cut; after that long its agent is given back all the same.
+LOST = timedelta(minutes=10)
 
 
 def kick_unsettled(now: datetime) -> int:
@@ -53,16 +55,22 @@ def match_all(now: datetime) -> int:
 
 
 def end_on_unreachable(now: datetime) -> int:
-    """Unanswered legs on a switch out of reach for 60 s: closed as UNKNOWN into that switch's delete list."""
-    lost = Leg.objects.filter(
-        Q(switch__reachable_at__lte=now - UNREACHABLE) | Q(switch__reachable_at=None),
-        state__in=[LegState.SENT, LegState.RINGING],
-        sent_at__lte=now - UNREACHABLE,
-    )
-    found = list(lost.select_related("switch")[:100])
+    """Legs on a switch out of reach: closed as UNKNOWN into that switch's delete list.
+
+    After 60 s who was being rung. Where a process tries to reach the switch and cannot, also who waited, since nobody
+    can be joined to them, and after ten minutes who talked; where no process runs, the switch may be well, and they
+    wait for the process.
+    """
+    gone = Q(switch__reachable_at__lte=now - UNREACHABLE)
+    rung = Q(state__in=[LegState.SENT, LegState.RINGING], sent_at__lte=now - UNREACHABLE)
+    waits = Q(state=LegState.UP, bridge="", answered_at__lte=now - UNREACHABLE)
+    talks = Q(state=LegState.UP, switch__reachable_at__lte=now - LOST)
+    lost = ((gone | Q(switch__reachable_at=None)) & rung) | (Q(switch__lease_until__gt=now) & ((gone & waits) | talks))
+    found = list(Leg.objects.filter(lost)[:100])
     for leg in found:
-        UnconfirmedDeletion.objects.get_or_create(leg=leg.pk, defaults={"switch": leg.switch})
-        converge.end_unknown(leg, "the switch was unreachable for 60 s", now)
+        UnconfirmedDeletion.objects.get_or_create(leg=leg.pk, defaults={"switch_id": leg.switch_id})
+        why = f"the switch was unreachable for {(LOST if leg.bridge else UNREACHABLE).total_seconds():.0f} s"
+        converge.end_unknown(leg, why, now, guard=Q(state=leg.state, bridge=leg.bridge))
     return len(found)
 
 

@@ -60,6 +60,11 @@ def confirm(*, switch: int, epoch: int) -> None:
         raise Superseded(f"switch {switch}, epoch {epoch}")
 
 
+def doubt(switch: int) -> None:
+    """Have nobody dial there until its listener shows that it is there, which takes it two seconds if it is."""
+    Switch.objects.filter(pk=switch, reachable_at__gt=Now() - LEASE).update(reachable_at=Now() - LEASE)
+
+
 def live_switches() -> QuerySet[Switch]:
     """The switches that somebody listens to now: the only ones on which a phone may be rung.
 

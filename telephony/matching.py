@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from telephony import upwards
+from telephony import lease, upwards
 from telephony.events import AgentReserved, DialGranted
 from telephony.models import Agent, Leg, QueueEntry
 from telephony.switch import LegState
@@ -25,6 +25,10 @@ BATCH_SECONDS = 0.05
 PASS_LIMIT = 200
 
 _BUSY_PHONE = Exists(Leg.objects.filter(~Q(state=LegState.ENDED), agent=OuterRef("pk")))
+# Whoever is on a switch that nobody listens to cannot be joined now: agent after agent would be rung for nothing.
+_OUT_OF_REACH = Exists(
+    Leg.objects.filter(~Q(state=LegState.ENDED), ~Q(switch__in=lease.live_switches()), call=OuterRef("owner"))
+)
 _HAS_AGENT = Exists(Agent.objects.filter(reserved_for=OuterRef("owner")))
 
 
@@ -80,7 +84,7 @@ def _lock() -> None:
 
 def _eligible(now: datetime) -> QuerySet[QueueEntry]:
     # An owner whose last agent is not yet given back waits for that: one agent an owner.
-    return QueueEntry.objects.filter(~_HAS_AGENT, eligible_at__lte=now)
+    return QueueEntry.objects.filter(~_HAS_AGENT, ~_OUT_OF_REACH, eligible_at__lte=now)
 
 
 def _serve(entry: QueueEntry, now: datetime) -> bool:

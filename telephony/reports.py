@@ -14,7 +14,7 @@ from telephony import agents, trunks, upwards
 from telephony.calls import CONVERGE, PATIENCE, bridge_id, owner_of
 from telephony.convergence import names, switch_of_other
 from telephony.events import CallEvent, LegAnswered, LegEnded, LegProgress, LegsJoined, LegSoundsFinished, Party
-from telephony.models import Call, Leg
+from telephony.models import Call, Leg, UnconfirmedDeletion
 from telephony.routes import Way
 from telephony.switch import (
     Answered,
@@ -63,7 +63,8 @@ def record(*, switch: int, events: list[SwitchEvent], now: datetime) -> list[str
 def _reconcile(switch: int, snapshot: Snapshot, unknown: list[str]) -> list[LegEvent]:
     """What must have happened, so that our rows and the switch's list differ as they do.
 
-    Legs sent well before the list was taken and missing from it have ended; states are taken over from the list.
+    Legs sent well before the list was taken and missing from it have ended; states are taken over from the list. What
+    was given up while the switch was out of reach is deleted now, and off the delete list once it is gone.
     """
     seen = {leg.id: leg for leg in snapshot.legs}
     rows = {leg.pk: leg for leg in Leg.objects.filter(~Q(state=LegState.ENDED), switch=switch)}
@@ -74,8 +75,13 @@ def _reconcile(switch: int, snapshot: Snapshot, unknown: list[str]) -> list[LegE
         elif _was_there(row, snapshot.taken_at):
             cause = EndCause.HANGUP if row.up else EndCause.UNKNOWN
             happened.append(Ended(pk, cause, "gone from the switch"))
+    given_up = UnconfirmedDeletion.objects.filter(switch=switch)
+    to_delete = set(given_up.values_list("leg", flat=True))
+    given_up.exclude(leg__in=seen).delete()
     unknown += [
-        leg.id for leg in snapshot.legs if leg.id not in rows and leg.created_at < snapshot.taken_at - ORPHAN_AGE
+        leg.id
+        for leg in snapshot.legs
+        if leg.id not in rows and (leg.id in to_delete or leg.created_at < snapshot.taken_at - ORPHAN_AGE)
     ]
     return happened
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,13 @@ CONNECT_SECONDS = 2.0
 READ_SECONDS = 3.0
 # Asterisk closes idle connections after 15 s; ours go first, so that no request meets a connection just closed.
 KEEPALIVE_SECONDS = 5.0
+# What cannot be handed over in the time that we wait for an answer is not handed over later either: once a network is
+# whole again, a forgotten dial would ring somebody whose call has moved on. Only Linux can.
+SOCKET_OPTIONS = (
+    [(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(READ_SECONDS * 1000))]
+    if hasattr(socket, "TCP_USER_TIMEOUT")
+    else []
+)
 # A leg enters the application a few milliseconds after it was created, or after it came back from the dialplan.
 ENTER_SECONDS = 1.0
 ENTER_RETRY_SECONDS = 0.02
@@ -66,9 +74,13 @@ class Ari:
             base_url=f"{settings.url}/ari",
             auth=(settings.user, settings.password),
             timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            limits=httpx2.Limits(keepalive_expiry=KEEPALIVE_SECONDS),
             trust_env=False,
-            transport=transport,
+            transport=transport
+            or httpx2.HTTPTransport(
+                limits=httpx2.Limits(keepalive_expiry=KEEPALIVE_SECONDS),
+                trust_env=False,
+                socket_options=SOCKET_OPTIONS,
+            ),
         )
 
     def close(self) -> None:

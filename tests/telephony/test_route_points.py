@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
 
@@ -14,14 +14,14 @@ import pytest
 from callbacks.models import Callback
 from services.kinds import BadValue
 from services.models import ConfiguredService
-from telephony import lease, reports, trunks, uses
+from telephony import converge, due, lease, matching, reports, trunks, uses
 from telephony.kinds import ROUTE_POINT
 from telephony.models import Agent, Leg, RoutePoint, Switch, UnconfirmedDeletion
 from telephony.routes import Way
 from telephony.simulator.engine import SimulatorSwitch
 from telephony.simulator.listener import SimulatorListener
 from telephony.simulator.models import SimulatedHappening, SimulatedLeg
-from telephony.switch import LegRequest, LegState, SwitchEvent, Unavailable
+from telephony.switch import EndCause, LegRequest, LegSeen, LegState, Snapshot, SwitchEvent, Unavailable
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -127,13 +127,11 @@ def test_a_switch_that_does_not_answer_gives_way_to_the_other(world: TwoSwitches
     """It is not yet known to be dead: the leg is closed as never dialled before the other switch hears of any."""
     real = SimulatorSwitch.create_leg
     asked: list[tuple[str, bool]] = []
-    refused: list[str] = []
 
     def create(switch: SimulatorSwitch, request: LegRequest) -> None:
         alive = list(Leg.objects.exclude(state=LegState.ENDED).values_list("pk", flat=True))
         asked.append((Leg.objects.get(pk=request.id).switch.name, alive == [request.id]))
         if len(asked) == 1:
-            refused.append(request.id)
             raise Unavailable("no answer")
         real(switch, request)
 
@@ -143,8 +141,8 @@ def test_a_switch_that_does_not_answer_gives_way_to_the_other(world: TwoSwitches
         world.run(lambda: dialled(callback))
     assert world.now() - begun < timedelta(seconds=5)
     assert sorted(asked) == [("SIP_B", True), ("SIP_Switch", True)]
-    assert UnconfirmedDeletion.objects.get().leg == refused[0] != Leg.objects.get(sent_at__isnull=False).pk
-    assert UnconfirmedDeletion.objects.get().switch.name == asked[0][0]
+    [put_off] = callback.journal.filter(kind="put-off")
+    assert "(no answer)" in put_off.text
     assert used(callback) == 0
 
 
@@ -229,3 +227,80 @@ def test_every_one_of_them_is_in_use(world: TwoSwitches) -> None:
     used_by = {str(point): uses.of_route_point(point) for point in RoutePoint.objects.select_related("switch")}
     named = [f"service {service.name}, option _route_point"]
     assert used_by == {"8999@SIP_Switch": named, "8999@SIP_B": named, "899@SIP_B": []}
+
+
+# A switch that is out of reach
+
+
+def test_a_switch_that_does_not_report_a_call_is_left_alone_until_its_listener_shows(world: TwoSwitches) -> None:
+    callback = world.start(SLOW)
+    world.run(lambda: dialled(callback))
+    switch = Leg.objects.get().switch
+    Leg.objects.update(sent_at=world.now() - timedelta(seconds=3), dialling_seen=False, state=LegState.SENT)
+    assert lease.is_live(switch.pk)
+    assert converge.end_silent(world.now()) == 1
+    assert not lease.is_live(switch.pk)
+    world.keep_lease()
+    assert lease.is_live(switch.pk)
+
+
+def test_no_agent_is_rung_for_a_customer_on_a_switch_that_nobody_listens_to(world: TwoSwitches) -> None:
+    callback = world.start("916504661289")
+    world.run(lambda: Callback.objects.filter(pk=callback.pk, stage="waiting").exists())
+    switch = Leg.objects.get().switch
+    world.cut(switch)
+    world.ready()
+    assert matching.match_all(world.now()) == 0
+    assert matching.match_entry(callback.pk, now=world.now()) is False
+    world.alive.add(switch.pk)
+    world.keep_lease()
+    assert matching.match_entry(callback.pk, now=world.now()) is True
+
+
+@pytest.mark.parametrize(
+    ("state", "bridge", "seconds", "listened", "closed"),
+    [
+        (LegState.RINGING, "", 61, True, True),
+        (LegState.RINGING, "", 61, False, True),
+        (LegState.RINGING, "", 55, True, False),
+        (LegState.UP, "", 61, True, True),
+        (LegState.UP, "", 55, True, False),
+        # Nobody tries to reach it: the switch may be well, and the customer hears their music.
+        (LegState.UP, "", 601, False, False),
+        (LegState.UP, "cb-bridge", 61, True, False),
+        (LegState.UP, "cb-bridge", 599, True, False),
+        (LegState.UP, "cb-bridge", 601, True, True),
+        (LegState.UP, "cb-bridge", 601, False, False),
+    ],
+)
+def test_what_is_closed_on_a_switch_out_of_reach(
+    world: TwoSwitches, state: LegState, bridge: str, seconds: int, listened: bool, closed: bool
+) -> None:
+    world.start(SLOW)
+    world.run(lambda: Leg.objects.filter(sent_at__isnull=False).exists())
+    leg = Leg.objects.get()
+    now = datetime.now(UTC)
+    then = now - timedelta(seconds=seconds)
+    answered = then if state == LegState.UP else None
+    Leg.objects.update(state=state, bridge=bridge, sent_at=then, answered_at=answered)
+    until = now + timedelta(seconds=5) if listened else now - timedelta(seconds=5)
+    Switch.objects.filter(pk=leg.switch_id).update(reachable_at=then, lease_until=until)
+    assert due.end_on_unreachable(now) == closed
+    leg.refresh_from_db()
+    assert (leg.state, leg.cause) == ((LegState.ENDED, EndCause.UNKNOWN) if closed else (state, ""))
+    assert UnconfirmedDeletion.objects.filter(leg=leg.pk, switch=leg.switch_id).exists() == closed
+
+
+def test_what_was_given_up_is_deleted_first_thing_when_the_switch_is_back(world: TwoSwitches) -> None:
+    now = datetime.now(UTC)
+    for leg in ("cb-1-customer-1", "cb-2-customer-1"):
+        UnconfirmedDeletion.objects.create(switch=world.second, leg=leg)
+    UnconfirmedDeletion.objects.create(switch=world.switch, leg="cb-3-customer-1")
+    still_there = LegSeen("cb-1-customer-1", LegState.RINGING, now - timedelta(seconds=1))
+    young = LegSeen("cb-4-customer-1", LegState.CREATED, now - timedelta(seconds=1))
+    unknown = reports.record(switch=world.second.pk, events=[Snapshot((still_there, young), now)], now=now)
+    assert unknown == ["cb-1-customer-1"]
+    left = UnconfirmedDeletion.objects.order_by("leg").values_list("leg", flat=True)
+    assert list(left) == ["cb-1-customer-1", "cb-3-customer-1"]
+    assert reports.record(switch=world.second.pk, events=[Snapshot((young,), now)], now=now) == []
+    assert UnconfirmedDeletion.objects.get().leg == "cb-3-customer-1"
