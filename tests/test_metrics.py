@@ -223,7 +223,8 @@ def test_how_much_waits_in_the_broker_and_that_it_is_away() -> None:
         with mock.patch.object(app, "connection_for_write", return_value=app.connection("redis://127.0.0.1:1/0")):
             found = exposed()
     with app.connection_for_write() as broker:
-        broker.default_channel.queue_delete(queue)
+        channel: Any = broker.default_channel
+        channel.queue_delete(queue)
     assert not [name for name, _ in found if name == "callbacksite_queue_depth"]
     assert found["callbacksite_ready", (("check", "broker"),)] == 0
 
