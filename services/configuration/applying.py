@@ -14,7 +14,7 @@ from services.changes import Difference
 from services.documents import Part, Plan, Refused
 
 # Of advisory locks the one of whoever applies a file: two at once would take each other's work for what was there.
-_LOCK = 7_303_014
+LOCK = 7_303_014
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def apply(
     """
     with transactions.patient():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         plan = Plan({part.name: part.load() for part in documents.parts()})
         _read(given, plan, remove=remove, prune=prune)
         secrets = _secrets(plan)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
 
+from callbacks import actions as callback_actions
 from callbacks.flow.states import State
 from callbacks.models import Callback
 from services import actions, changes, documents
 from services.configuration import applying
 from services.documents import Refused
-from services.models import START, ApiKey, Change, ConfiguredService
+from services.models import QUERY, START, ApiKey, Change, ConfiguredService
 from telephony.models import Agent, AgentGroup, RoutePoint, VirtualQueue
 from tests.factories import CallbackFactory
 
@@ -232,7 +236,33 @@ class TestDeletingAService:
         with pytest.raises(IntegrityError, match="callback_live_has_service"), transaction.atomic():
             Callback.objects.filter(pk=callback.pk).update(service=None)
 
+    @pytest.mark.urls("callbacksite.urls")
+    def test_its_completed_callbacks_are_still_found_and_shown(self, voice: ConfiguredService) -> None:
+        callback = CallbackFactory.create(service=voice, state=State.COMPLETED)
+        self.delete(voice)
+        _, key = ApiKey.objects.create_key(name="reports", scopes=[QUERY])
+        client = Client(headers={"x-api-key": key})
+        (record,) = client.get("/genesys/1/service/callback", {"_id": callback.pk}).json()
+        assert (record["_id"], record["_service_name"]) == (callback.pk, "voice")
+        assert record["_url"] == f"http://testserver/genesys/1/service/callback/voice/{callback.pk}"
+        client.force_login(User.objects.create_superuser("admin"))
+        page = client.get(reverse("callback-detail", args=[callback.pk]))
+        assert page.status_code == 200
+        assert "voice" in page.content.decode()
+        assert 'id="service-link"' not in page.content.decode()
+
     def test_agents_and_other_rows_are_not_touched(self, voice: ConfiguredService) -> None:
         self.delete(voice)
         assert (Agent.objects.count(), VirtualQueue.objects.count()) == (2, 2)
         assert Change.objects.filter(after__isnull=True).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_start_that_comes_just_too_late_stores_nothing() -> None:
+    applying.apply(FILE, actor="configure", now=NOW)
+    read = ConfiguredService.objects.get()
+    actions.delete_service(ConfiguredService.objects.get(), actor="sam", now=LATER)
+    parameters = {"_customer_number": "5115"}
+    with pytest.raises(callback_actions.ServiceGone, match="voice"):
+        callback_actions.start(service=read, parameters=parameters, desired_at=None, actor="app", now=LATER)
+    assert not Callback.objects.exists()

@@ -13,13 +13,14 @@ import pytest
 import yaml
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callbacks.flow.states import State
 from callbacks.models import Callback
-from services.configuration import schema
+from services.configuration import applying, schema
 from services.models import Change, ConfiguredService, NamedList, Section
 from services.types import CALLBACK
 from telephony.models import Agent, AgentGroup, Place, RoutePoint, Skill, Switch, VirtualQueue
@@ -339,6 +340,28 @@ def test_a_file_that_cannot_be_read(terminal: Terminal, text: str, expected: lis
 def test_a_file_that_is_not_there() -> None:
     with pytest.raises(CommandError, match=r"^/nowhere/file cannot be read: .*No such file"):
         call_command("configure", "/nowhere/file")
+
+
+def test_a_reason_that_is_too_long(terminal: Terminal) -> None:
+    with pytest.raises(CommandError, match=r"^The reason has 501 characters, allowed are 500\.$"):
+        terminal.configure(FILE, "--reason", "x" * 501)
+    assert not Change.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_at_once_do_not_mix(terminal: Terminal) -> None:
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [applying.LOCK])
+        with pytest.raises(
+            CommandError, match="^The database did not carry it out, nothing was changed: .*lock timeout"
+        ):
+            terminal.configure(FILE)
+    finally:
+        other.close()
+    assert not Switch.objects.exists()
+    assert terminal.configure(FILE)[-1] == "11 added, 0 changed, 0 removed"
 
 
 def test_standard_input(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -110,7 +111,7 @@ class TestInTheDatabase:
         Section.objects.create(name="callback", options={LIMIT: "60"})
         Section.objects.create(name="unrelated", options={"much": "text"})
         name = callback.service_name
-        ways = {
+        ways: dict[str, Callable[[], ConfiguredService | None]] = {
             "by name": lambda: ConfiguredService.objects.get(name=name),
             "by foreign key": lambda: Callback.objects.get(pk=callback.pk).service,
             "all": lambda: ConfiguredService.objects.of_type("callback")[0],

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 from django.utils import timezone
 
 from services.configuration import applying, reading, words
 from services.documents import Refused
+from services.reason import LONGEST_REASON
 
 STANDARD_INPUT = "-"
 
@@ -29,6 +31,8 @@ class Command(BaseCommand):
         parser.add_argument("--reason", default="", help="why, for the change log")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if len(options["reason"]) > LONGEST_REASON:
+            raise CommandError(f"The reason has {len(options['reason'])} characters, allowed are {LONGEST_REASON}.")
         try:
             outcome = applying.apply(
                 reading.read(_text(options["file"])),
@@ -43,6 +47,9 @@ class Command(BaseCommand):
                 self.stderr.write(error)
             count = len(refused.errors)
             raise CommandError(f"{count} error{'s' if count > 1 else ''}. Nothing was changed.") from None
+        except OperationalError as error:
+            # Another configure, or a database that is away: what was begun is taken back.
+            raise CommandError(f"The database did not carry it out, nothing was changed: {error}") from error
         for warning in outcome.warnings:
             self.stderr.write(f"Warning: {warning}")
         for line in words.lines(outcome.differences):
