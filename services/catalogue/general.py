@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from services import kinds
 from services.catalogue.option import DAY, YEAR, Option
 from services.kinds import BOOLEAN, KEYS, NUMBERS, URLS
 
 SECTION = "General"
+
+
+def _overridable() -> list[tuple[str, str]]:
+    from services.catalogue import CALLBACK_OPTIONS  # this table is a part of it
+
+    return [(option.name, option.name) for option in CALLBACK_OPTIONS if option.overridable]
+
 
 _KIND_OF_SERVICE = (
     Option(
@@ -134,7 +143,7 @@ _REQUESTS = (
     ),
     Option(
         name="_overwritable_options",
-        kind=KEYS,
+        kind=replace(kinds.names("names of options"), choices=_overridable, widget="several"),
         section=SECTION,
         overridable=False,
         help="Options that a request may override. _call_direction, _wait_for_agent, _wait_for_user_confirm, "

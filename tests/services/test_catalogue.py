@@ -112,6 +112,16 @@ def test_a_resource_group_is_needed_only_when_the_customer_calls() -> None:
     assert not option.is_needed({"_call_direction": "USERTERMINATED"})
 
 
+def test_what_a_request_may_be_allowed_to_override_is_offered() -> None:
+    kind = CALLBACK.by_name["_overwritable_options"].value_kind
+    assert kind.widget == "several"
+    assert kind.choices is not None
+    offered = [text for text, _ in kind.choices()]
+    assert {"_ttl", "_redirect", "_target"} <= set(offered)
+    assert {"_overwritable_options", "_throttle_ttl_1", "password", "_desired_time"}.isdisjoint(offered)
+    assert kind.read(",".join(offered)) == tuple(offered)
+
+
 def test_what_is_secret() -> None:
     assert [option.name for option in CALLBACK_OPTIONS if option.secret] == ["password"]
     assert [(option.section, option.name) for option in SECTION_OPTIONS if option.secret] == [
