@@ -20,7 +20,7 @@ TEXTS: Schema = {"type": ["object", "null"], "additionalProperties": True}
 NAME: Schema = {"type": "string", "minLength": 1}
 
 # Kinds of option for which a file may give a mapping or a list instead of its JSON.
-STRUCTURED = frozenset({"json", "target", "treatment"})
+STRUCTURED = frozenset({"capacity_of_day", "json", "target", "treatment"})
 
 _FROM_REQUEST = r"\$[A-Za-z0-9_.-]+\$"
 # Kinds whose choices do not depend on what is configured.

@@ -355,7 +355,7 @@ def test_two_at_once_do_not_mix(terminal: Terminal) -> None:
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [applying.LOCK])
         with pytest.raises(
-            CommandError, match="^The database did not carry it out, nothing was changed: .*lock timeout"
+            CommandError, match=r"^The database did not carry it out, nothing was changed: .*lock timeout"
         ):
             terminal.configure(FILE)
     finally:
