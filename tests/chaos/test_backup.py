@@ -124,7 +124,7 @@ def test_a_backup_of_a_busy_service_goes_on_after_a_disaster(tmp_path: Path) -> 
 
         service.may_ring = True
         service.start("telephony")
-        wait_until(service.is_listened_to, seconds=30)
+        wait_until(service.is_listened_to, seconds=60)
         # A callback that comes now is served like any other.
         fresh = Clients(service.url, key, ["442099999988"], rate=1)
         fresh.join()
