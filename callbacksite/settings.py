@@ -243,7 +243,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "scheduling.beat:Scheduler"
 CELERY_TASK_ROUTES = {
     "callbacks.tasks.advance": {"queue": "flow"},
-    "callbacks.tasks.audit": {"queue": "sweeps"},
+    "callbacks.tasks.audit": {"queue": "outside"},
     "telephony.tasks.*": {"queue": "flow"},
     "scheduling.tasks.tick": {"queue": "clock"},
     "scheduling.tasks.sweep": {"queue": "sweeps"},

@@ -71,12 +71,12 @@ class Finding:
 def audit(*, now: datetime, thorough: bool = False, repaired: Collection[str] = ()) -> list[Finding]:
     """Look at everything, keep what is found, and return it.
 
-    `thorough`: at all completed callbacks that are stored, instead of those completed a moment ago. `repaired` are
-    owners that were mended just now. Raises Busy.
+    `thorough`: at all callbacks that are stored, instead of leaving out the scheduled ones that look right and those
+    completed more than a moment ago. `repaired` are owners that were mended just now. Raises Busy.
     """
     with _alone():
         listing = list_switches()
-        owners = stored.owners() | listing.owners() | _completed_suspects(now, thorough)
+        owners = stored.owners(thorough=thorough, now=now) | listing.owners() | _completed_suspects(now, thorough)
         found = examine(owners, listing, now)
         seen_wrong = {finding.owner for finding in found if _on_the_switch(finding)}
         if seen_wrong:

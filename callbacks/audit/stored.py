@@ -16,15 +16,33 @@ from telephony.events import Party
 from telephony.models import Agent, Call, Leg, QueueEntry
 from telephony.switch import LegSeen
 
-ALIVE = [state for state in State if state is not State.COMPLETED]
+UNDER_WAY = [state for state in State if state not in {State.SCHEDULED, State.COMPLETED}]
 # A step of the search through the completed ones; each stays well below a second.
 COMPLETED_BATCH = 5_000
 
-# Whatever is alive is found by the small tables that hold only what is alive, and by its state.
+# Whatever is alive is found by the small tables that hold only what is alive, and by its state. Of the scheduled ones,
+# which may be many and only wait for their timer, those are left out that do so as they should.
 OWNERS = """
 SELECT id FROM callbacks_callback WHERE state = ANY(%(alive)s)
+UNION SELECT callback.id
+FROM callbacks_callback AS callback
+LEFT JOIN scheduling_timer AS timer ON timer.owner = callback.id AND timer.name = 'stage'
+LEFT JOIN LATERAL (
+    SELECT state, stage FROM callbacks_journalentry WHERE callback_id = callback.id ORDER BY id DESC LIMIT 1
+) AS entry ON true
+WHERE callback.state = 'SCHEDULED' AND (
+    %(thorough)s OR callback.expires_at <= %(now)s
+    OR timer.due_at IS NULL OR timer.due_at <= %(now)s
+    OR timer.data ->> 'visit' IS DISTINCT FROM callback.session ->> 'visit'
+    OR timer.due_at IS DISTINCT FROM CASE
+        WHEN pg_input_is_valid(callback.session ->> 'deadline', 'timestamptz')
+        THEN (callback.session ->> 'deadline')::timestamptz END
+    OR callback.session ->> 'stage' IS DISTINCT FROM 'scheduled'
+    OR (callback.stage, entry.state, entry.stage) IS DISTINCT FROM ('scheduled', 'SCHEDULED', 'scheduled')
+)
 UNION SELECT callback_id FROM callbacks_pending
-UNION SELECT owner FROM scheduling_timer
+UNION SELECT owner FROM scheduling_timer AS timer WHERE NOT EXISTS (
+    SELECT FROM callbacks_callback WHERE id = timer.owner AND state = 'SCHEDULED' AND timer.name = 'stage')
 UNION SELECT owner FROM telephony_call
 UNION SELECT owner FROM telephony_queueentry
 UNION SELECT reserved_for FROM telephony_agent WHERE reserved_for IS NOT NULL
@@ -152,10 +170,11 @@ def in_one_view() -> None:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
-def owners() -> set[str]:
-    """All that is alive, or has left something in a table for what is alive, or was found wrong before."""
+def owners(*, thorough: bool, now: datetime) -> set[str]:
+    """All that is under way, or has left something in a table for that, or was found wrong before; and the scheduled
+    ones that do not look right, or with `thorough` all of them."""
     with connection.cursor() as cursor:
-        cursor.execute(OWNERS, {"alive": ALIVE})
+        cursor.execute(OWNERS, {"alive": UNDER_WAY, "thorough": thorough, "now": now})
         return {owner for (owner,) in cursor.fetchall()}
 
 
