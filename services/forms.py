@@ -58,8 +58,12 @@ class CopyServiceForm(ServiceModelForm):
 
     why = reason_field()
 
-    class Meta(AddServiceForm.Meta):
+    class Meta:
+        model = models.ConfiguredService
         fields = ("name",)
+        labels = AddServiceForm.Meta.labels
+        widgets = AddServiceForm.Meta.widgets
+        help_texts = AddServiceForm.Meta.help_texts
 
 
 class ApiKeyForm(ApiKeyModelForm):

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms import BoundField
+from django.forms.renderers import BaseRenderer
+from django.forms.utils import flatatt
 from django.urls import reverse
 from django.utils.functional import cached_property
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from services import documents, models, resolution
 from services.catalogue import Option, OptionError, OptionWarning
@@ -29,6 +32,8 @@ else:
 
 FIELD_PREFIX = "option"
 UNKNOWN = "unknown"
+
+SELECTED = mark_safe(" selected")
 
 Choices = list[tuple[str, str]]
 
@@ -47,6 +52,34 @@ class SeveralBoxes(forms.CheckboxSelectMultiple):
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         given = super().value_from_datadict(data, files, name)
         return ",".join(given) if isinstance(given, list) else given
+
+
+class DropDown(forms.Select):
+    """A drop-down that is not made from a template for each choice: there are hundreds of countries and time zones."""
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: BaseRenderer | None = None
+    ) -> SafeString:
+        chosen = "" if value is None else str(value)
+        options = format_html_join(
+            "",
+            '<option value="{}"{}>{}</option>',
+            ((text, SELECTED if text == chosen else "", label) for text, label in self.choices),
+        )
+        return format_html(
+            '<select name="{}"{}>{}</select>', name, flatatt(self.build_attrs(self.attrs, attrs)), options
+        )
+
+
+class Line(forms.TextInput):
+    """A line of text, made without a template: a page has more than a hundred."""
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: BaseRenderer | None = None
+    ) -> SafeString:
+        given = "" if value is None else str(value)
+        rest = flatatt(self.build_attrs(self.attrs, attrs))
+        return format_html('<input type="text" name="{}" value="{}"{}>', name, given, rest)
 
 
 class OptionField(forms.CharField):
@@ -89,13 +122,13 @@ def _widget(option: Option, current: str, choices: Choices | None, unset: str) -
     if choices is not None:
         if not unset and not (option.default and current):
             unset = "---------" if choices else "nothing configured yet"
-        return forms.Select(choices=_with_current(choices, current, unset))
+        return DropDown(choices=_with_current(choices, current, unset))
     if kind.widget == "number":
         # Not type="number": a value may be a $token$ that a request fills in.
-        return forms.TextInput(attrs={"class": "vIntegerField", "inputmode": "numeric"})
+        return Line(attrs={"class": "vIntegerField", "inputmode": "numeric"})
     if kind.widget == "lines":
         return forms.Textarea(attrs={"class": "vLargeTextField", "rows": 3, "cols": 80, "spellcheck": "false"})
-    return forms.TextInput(attrs={"class": "vLargeTextField", "spellcheck": "false"})
+    return Line(attrs={"class": "vLargeTextField", "spellcheck": "false"})
 
 
 def _with_current(choices: Choices, current: str, unset: str) -> Choices:
@@ -159,7 +192,8 @@ class Row:
     def add_url(self) -> str:
         """Where to add the first of what is chosen from, while there is none; else empty."""
         kind = self.option.value_kind
-        if kind.choices is None or len(getattr(self.bound.field.widget, "choices", ())) != 1 or self.bound.value():
+        offered = [text for text, _ in getattr(self.bound.field.widget, "choices", ()) if text]
+        if kind.choices is None or offered:
             return ""
         noun = "service" if kind.name == "service_reference" else kind.name.replace("_", " ")
         models_of = {part.noun: part.model for part in documents.parts()}
@@ -170,7 +204,7 @@ class Row:
     @property
     def control(self) -> SafeString:
         """The widget, tied to its help and its messages."""
-        attributes = {"aria-describedby": f"{self.help_id} {self.messages_id}"}
+        attributes: dict[str, str | bool] = {"aria-describedby": f"{self.help_id} {self.messages_id}"}
         if self.bound.errors:
             attributes["aria-invalid"] = "true"
         if self.inherited and not isinstance(self.bound.field.widget, forms.Select):

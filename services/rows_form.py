@@ -108,12 +108,13 @@ def make_rows(form: forms.BaseForm, stored: list[tuple[str, str, str]]) -> BaseR
         {"section": section, "key": key, "text": "" if (section, key) in secrets else text}
         for section, key, text in stored
     ]
-    return Rows(
+    rows: BaseRows = Rows(  # type: ignore[assignment]  # the factory does not say which class it makes
         form.data if form.is_bound else None,
         initial=None if form.is_bound else initial,
         prefix="rows",
         form_kwargs={"secrets": secrets},
     )
+    return rows
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class KnownRow:
 
     @property
     def control(self) -> str:
-        attributes = {"aria-describedby": f"{self.bound.auto_id}_helptext"}
+        attributes: dict[str, str | bool] = {"aria-describedby": f"{self.bound.auto_id}_helptext"}
         if self.option.default:
             attributes["placeholder"] = self.option.default
         return self.bound.as_widget(attrs=attributes)

@@ -77,7 +77,8 @@ class SwitchForm(ReasonForm):
             self.fields["ari_password"].help_text = "A password is stored. Leave this empty to keep it."
 
     def clean_ari_password(self) -> str:
-        return self.cleaned_data["ari_password"] or self.instance.ari_password
+        password: str = self.cleaned_data["ari_password"] or self.instance.ari_password
+        return password
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

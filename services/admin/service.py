@@ -206,7 +206,7 @@ class ConfiguredServiceAdmin(LoggedAdmin):
         return comparing.page(self, request)
 
     def _service(self, request: HttpRequest, object_id: str) -> ConfiguredService:
-        service = self.get_object(request, object_id)
+        service: ConfiguredService | None = self.get_object(request, object_id)
         if service is None:
             raise Http404("There is no such service.")
         return service
