@@ -163,20 +163,21 @@ class Postgres:
 
 
 class Redis:
-    """A Redis on a free loopback port, behind a password; it keeps nothing, and keeps its URL over a restart."""
+    """A Redis on a free port, behind a password; it keeps nothing, and keeps its URL over a restart."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self.address = address
         self.password = secrets.token_hex(16)
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+        return f"redis://:{self.password}@{self.address}:{self.port}/0"
 
     def start(self) -> None:
         # From standard input, because a command line can be read by everybody on the machine.
-        config = f'bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\nsave ""\nappendonly no\n'
+        config = f'bind {self.address}\nport {self.port}\nrequirepass {self.password}\nsave ""\nappendonly no\n'
         self.process = subprocess.Popen(
             ends_with_parent([_redis_server(), "-"]),
             stdin=subprocess.PIPE,

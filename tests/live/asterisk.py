@@ -56,6 +56,12 @@ class Asterisk:
     root: Path
     customers_port: int
     agents_port: int
+    # Where it listens, and where the phones are.
+    address: str = "127.0.0.1"
+    phones_address: str = "127.0.0.1"
+    agents: tuple[str, ...] = AGENTS
+    # After so many seconds without audio from a phone its call is over; 0: never.
+    rtp_timeout: int = 0
     app: str = "callbacksite"
     user: str = "callbacksite"
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
@@ -76,7 +82,7 @@ class Asterisk:
 
     @property
     def ari_url(self) -> str:
-        return f"http://127.0.0.1:{self.http_port}"
+        return f"http://{self.address}:{self.http_port}"
 
     @property
     def home(self) -> Path:
@@ -103,8 +109,12 @@ class Asterisk:
         for name, text in self._files().items():
             (self.home / "etc" / name).write_text(text)
 
-    def start(self, timeout: float = 20) -> None:
+    def start(self) -> None:
         """Start it and return when ARI answers."""
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
         log = self.log.open("ab")
         self._process = subprocess.Popen(
             [
@@ -120,6 +130,9 @@ class Asterisk:
             stderr=log,
         )
         log.close()
+
+    def wait_until_ready(self, timeout: float = 20) -> None:
+        assert self._process is not None
         give_up = time.monotonic() + timeout
         while time.monotonic() < give_up:
             if self._process.poll() is not None:
@@ -240,7 +253,7 @@ class Asterisk:
             + "[options]\nverbose = 3\n",
             "modules.conf": MODULES,
             "logger.conf": "[general]\n[logfiles]\nmessages.log => notice,warning,error,verbose\n",
-            "http.conf": f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={self.http_port}\n",
+            "http.conf": f"[general]\nenabled=yes\nbindaddr={self.address}\nbindport={self.http_port}\n",
             "ari.conf": f"[general]\nenabled=yes\n[{self.user}]\ntype=user\npassword={self.password}\n",
             "rtp.conf": f"[general]\nrtpstart={self.rtp_first}\nrtpend={self.rtp_first + RTP_PORTS - 1}\n",
             "extensions.conf": "[general]\n#include callbacksite.conf\n",
@@ -249,13 +262,14 @@ class Asterisk:
 
     def _pjsip(self) -> str:
         trunks = {"trunk": self.customers_port, "trunk-bench": self.bench_port, "trunk-dead": self.dead_port}
-        contacts = {name: f"sip:127.0.0.1:{port}" for name, port in trunks.items()}
-        contacts |= {agent: f"sip:{agent}@127.0.0.1:{self.agents_port}" for agent in AGENTS}
-        text = f"[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{self.sip_port}\n"
+        contacts = {name: f"sip:{self.phones_address}:{port}" for name, port in trunks.items()}
+        contacts |= {agent: f"sip:{agent}@{self.phones_address}:{self.agents_port}" for agent in self.agents}
+        text = f"[udp]\ntype=transport\nprotocol=udp\nbind={self.address}:{self.sip_port}\n"
         for name, contact in contacts.items():
             text += (
                 f"[{name}]\ntype=endpoint\naors={name}\ncontext=default\ndisallow=all\nallow=ulaw\ndirect_media=no\n"
-                "media_address=127.0.0.1\nbind_rtp_to_media_address=yes\n"
+                f"media_address={self.address}\nbind_rtp_to_media_address=yes\n"
+                f"rtp_timeout={self.rtp_timeout}\n"
                 f"[{name}]\ntype=aor\ncontact={contact}\n"
             )
         return text
