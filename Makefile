@@ -8,7 +8,7 @@ JOBS ?= 2
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-unit test-browser test-crash test-live bench lint format types imports schema environment check constraints clean
+.PHONY: help run manage test test-unit test-browser test-crash test-live test-hosts bench lint format types imports schema environment check constraints clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
@@ -32,11 +32,15 @@ test-browser: .venv/dev.stamp
 	DJANGO_ALLOW_ASYNC_UNSAFE=1 $(BIN)/python -m pytest -m e2e
 
 test-crash: .venv/dev.stamp  ## stop the service at every commit and act, and kill its processes at random (15 minutes)
-	$(BIN)/python -m pytest -n $(JOBS) -m crash
+	$(BIN)/python -m pytest -n $(JOBS) -m "crash and not hosts"
 
 test-live: .venv/dev.stamp  ## a real Asterisk and real phones (root)
 	@test "$$(id -u)" = 0 || { echo "make test-live needs root: it installs Asterisk into a folder of its own." >&2; exit 1; }
 	$(BIN)/python -m pytest -m live
+
+test-hosts: .venv/dev.stamp  ## several hosts in network namespaces, cut off one after the other (root, two minutes)
+	@test "$$(id -u)" = 0 || { echo "make test-hosts needs root: it makes network namespaces." >&2; exit 1; }
+	$(BIN)/python -m pytest -m hosts
 
 bench: .venv/dev.stamp  ## figures of speed, measured in one run
 	$(BIN)/python -m tests.bench
