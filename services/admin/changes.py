@@ -89,7 +89,6 @@ class ChangeAdmin(ChangeModelAdmin):
     list_per_page = 50
     show_full_result_count = False
     search_fields = ("name",)
-    search_help_text = "The name of what was changed, or a part of it"
 
     class Media:
         css = {"all": ["services/admin.css"]}
