@@ -376,8 +376,6 @@ def end_silent(now: datetime) -> int:
             switches.connect(leg.switch).delete_leg(leg.pk)
         except (Rejected, Unavailable):
             _delete_later(leg)
-        # What it does not report, it may report to a listener that is gone.
-        lease.doubt(leg.switch_id)
         end_unknown(leg, "the switch did not report the call", now)
     return len(found)
 

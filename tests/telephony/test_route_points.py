@@ -14,7 +14,7 @@ import pytest
 from callbacks.models import Callback
 from services.kinds import BadValue
 from services.models import ConfiguredService
-from telephony import converge, due, lease, matching, reports, trunks, uses
+from telephony import due, lease, matching, reports, trunks, uses
 from telephony.kinds import ROUTE_POINT
 from telephony.models import Agent, Leg, RoutePoint, Switch, UnconfirmedDeletion
 from telephony.routes import Way
@@ -230,18 +230,6 @@ def test_every_one_of_them_is_in_use(world: TwoSwitches) -> None:
 
 
 # A switch that is out of reach
-
-
-def test_a_switch_that_does_not_report_a_call_is_left_alone_until_its_listener_shows(world: TwoSwitches) -> None:
-    callback = world.start(SLOW)
-    world.run(lambda: dialled(callback))
-    switch = Leg.objects.get().switch
-    Leg.objects.update(sent_at=world.now() - timedelta(seconds=3), dialling_seen=False, state=LegState.SENT)
-    assert lease.is_live(switch.pk)
-    assert converge.end_silent(world.now()) == 1
-    assert not lease.is_live(switch.pk)
-    world.keep_lease()
-    assert lease.is_live(switch.pk)
 
 
 def test_no_agent_is_rung_for_a_customer_on_a_switch_that_nobody_listens_to(world: TwoSwitches) -> None:
