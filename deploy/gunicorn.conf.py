@@ -12,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "callbacksite.settings")
 from django.conf import settings
 
 
-class AccessLog(Logger):
+class AccessLog(Logger):  # type: ignore[misc]  # gunicorn brings no types
     """Addresses as they were sent and without their query: a query may hold a customer's number, and a path whose
     escapes were resolved could write lines of its own."""
 

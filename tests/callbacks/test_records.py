@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from callbacks import actions, inbox
-from callbacks.flow.events import TimerFired
+from callbacks.flow.events import Event, TimerFired
 from callbacks.models import Attempt, Callback
 from scheduling.models import Timer
 from telephony.events import AgentReserved, LegEnded, Party
@@ -45,7 +45,7 @@ def test_a_fired_timer_is_armed_again_where_the_stage_that_wants_it_was_left_and
     callback = reach(world, "waiting")
     due = Timer.objects.get(owner=callback.pk, name="queue_ttl").due_at
     # All three are decided in one go: while kate is being called, the end of the time in the queue changes nothing.
-    told = [
+    told: list[Event] = [
         AgentReserved("kate", "r1", callback.session["visit"]),
         TimerFired("queue_ttl", 0),
         LegEnded(Party.AGENT, 1, EndCause.NO_ANSWER, rang=True),

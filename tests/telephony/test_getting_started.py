@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
@@ -53,7 +55,7 @@ def test_who_may_not_take_the_steps_is_not_asked_to(client: Client) -> None:
 
 
 def test_what_is_needed_most_stands_first() -> None:
-    apps = [
+    apps: list[dict[str, Any]] = [
         {"app_label": "auth", "models": []},
         {"app_label": "other", "models": []},
         {"app_label": "services", "models": [{"object_name": "ApiKey"}, {"object_name": "ConfiguredService"}]},
