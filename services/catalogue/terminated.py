@@ -14,7 +14,8 @@ _CALLS = (
         kind="route_point",
         section=SECTION,
         mandatory=True,
-        help="The route point from which customers are called.",
+        help="The route point from which customers are called. Several, with commas between, share the calls; one that "
+        "cannot carry any is skipped.",
     ),
     Option(
         name="_trunk_group",
