@@ -2,7 +2,7 @@ from contextlib import suppress
 
 from celery import shared_task
 from django.utils import timezone
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars
 
 from callbacks import actions
 from callbacks.audit import run
@@ -12,8 +12,8 @@ from scheduling.kick import chained
 @shared_task(ignore_result=True)
 @chained
 def advance(callback_id: str) -> None:
-    with bound_contextvars(callback=callback_id):
-        actions.advance(callback_id, now=timezone.now())
+    bind_contextvars(callback=callback_id)
+    actions.advance(callback_id, now=timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -12,6 +12,7 @@ from celery.signals import (
     worker_shutdown,
 )
 from django.db import close_old_connections
+from structlog.contextvars import clear_contextvars
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "callbacksite.settings")
 
@@ -47,6 +48,12 @@ def wait_for_the_broker(conf: Any, **_: object) -> None:
 def drop_dead_connections(**_: object) -> None:
     """As Django does before a request: Celery itself would either open a connection for each task or never look."""
     close_old_connections()
+
+
+@task_prerun.connect
+def forget_the_last_task(**_: object) -> None:
+    """What that one bound for its log lines stayed so, since Celery logs a failure after it."""
+    clear_contextvars()
 
 
 @worker_ready.connect

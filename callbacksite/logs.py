@@ -16,6 +16,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 HIDDEN = "***"
 
+# The id of a callback, also within that of a leg.
+_CALLBACK_ID = re.compile(r"\b\d{1,6}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])")
 # Fields of a line that are ours, are no personal data, and would be taken for such.
 _OWN = frozenset({"timestamp", "level", "logger", "callback", "request"})
 # In names of fields, and in NAME=VALUE, NAME: VALUE and "NAME": "VALUE" within a text.
@@ -59,6 +61,13 @@ def mask(text: str) -> str:
 
 def _last_two(match: re.Match[str]) -> str:
     return match["kept"] or HIDDEN + re.sub(r"\D", "", match["number"])[-2:]
+
+
+def name_callback(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """The callback, where none is bound and the line names one: a request's address, a leg, a kick."""
+    if "callback" not in event and len(named := set(_CALLBACK_ID.findall(str(event["event"])))) == 1:
+        event["callback"] = named.pop()
+    return event
 
 
 def mask_fields(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
@@ -122,6 +131,7 @@ def configuration(*, form: str, level: str) -> dict[str, Any]:
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.StackInfoRenderer(),
                     structlog.processors.format_exc_info,
+                    name_callback,
                     mask_fields,
                     _renderer(form),
                 ],

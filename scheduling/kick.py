@@ -13,6 +13,7 @@ from functools import partial, wraps
 
 from celery import current_app
 from django.db import transaction
+from structlog.contextvars import clear_contextvars
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def publish(task: str, args: tuple[str, ...]) -> None:
             return
         except Exception as error:  # noqa: BLE001 (whatever the client library raises, the commit stands)
             _broker_down_until = time.monotonic() + RETRY_BROKER_AFTER
-            logger.warning("broker unavailable, %s is left to the tick: %s", task, error)
+            logger.warning("broker unavailable, %s of %s is left to the tick: %s", task, " ".join(args), error)
     if _carry_out is not None:
         _carry_out(task, args)
 
@@ -87,6 +88,8 @@ def chained(task: Callable[[str], None]) -> Callable[[str], None]:
 
     @wraps(task)
     def run(arg: str) -> None:
+        # What a task bound for its log lines stays so until the next one: Celery logs a failure after it.
+        clear_contextvars()
         if getattr(_local, "following", None) is not None:
             task(arg)
             return

@@ -1,6 +1,6 @@
 from celery import shared_task
 from django.utils import timezone
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars
 
 from scheduling.kick import chained
 from telephony import converge as convergence
@@ -11,15 +11,15 @@ from telephony import matching
 @chained
 def converge(owner: str) -> None:
     # An owner is a callback, as logs know it.
-    with bound_contextvars(callback=owner):
-        convergence.converge(owner, now=timezone.now())
+    bind_contextvars(callback=owner)
+    convergence.converge(owner, now=timezone.now())
 
 
 @shared_task(ignore_result=True)
 @chained
 def match_entry(owner: str) -> None:
-    with bound_contextvars(callback=owner):
-        matching.match_entry(owner, now=timezone.now())
+    bind_contextvars(callback=owner)
+    matching.match_entry(owner, now=timezone.now())
 
 
 @shared_task(ignore_result=True)

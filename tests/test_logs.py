@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
-from callbacks import actions
-from callbacks.models import Pending
+from callbacks import actions, tasks
+from callbacks.audit import run
+from callbacks.models import Callback, Pending
 from callbacksite import logs
 from services.models import START, ApiKey
 from telephony import switches
@@ -88,6 +89,48 @@ def test_each_line_of_a_callback_names_it() -> None:
     assert "KeyError" in line["exception"]
     assert "Call ***32" in line["exception"]
     assert HUMAN not in lines.text
+
+
+def test_a_task_that_failed_names_its_callback_and_the_next_one_does_not() -> None:
+    with logged() as lines:
+        with mock.patch.object(actions, "advance", side_effect=RuntimeError(f"no idea what {HUMAN} is")):
+            tasks.advance.apply((CALLBACK,))
+        with mock.patch.object(run, "audit", side_effect=RuntimeError("no idea")):
+            tasks.audit.apply()
+    first, second = lines.of("celery.app.trace")
+    assert first["callback"] == CALLBACK
+    assert "RuntimeError: no idea what ***32 is" in first["exception"]
+    assert "callback" not in second
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_access_log_of_a_start_names_its_callback() -> None:
+    world = World()
+    _, key = ApiKey.objects.create_key(name="web", scopes=[START])
+    with logged() as lines:
+        Client().post(
+            f"/genesys/1/service/callback/{world.service.name}",
+            {"_customer_number": HUMAN},
+            headers={"x-api-key": key},
+        )
+        logging.getLogger("gunicorn.access").info("POST … 200")
+    assert lines.only("gunicorn.access")["callback"] == Callback.objects.get().pk
+
+
+@pytest.mark.parametrize(
+    ("text", "callback"),
+    [
+        (f'10.0.0.1 "DELETE /genesys/1/service/callback/billing/{CALLBACK}" 200', CALLBACK),
+        (f"leg cb-{CALLBACK}-customer-1 could not be sent into detection", CALLBACK),
+        (f"broker unavailable, callbacks.tasks.advance of {CALLBACK} is left to the tick", CALLBACK),
+        (f"{CALLBACK} and 1{CALLBACK}", None),
+        ("Task callbacks.tasks.advance[f5d50ce1-0123-4567-8901-234567890123] received", None),
+    ],
+)
+def test_a_line_that_names_a_callback_is_found_by_it(text: str, callback: str | None) -> None:
+    with logged() as lines:
+        logging.getLogger("anybody").warning(text)
+    assert lines.only("anybody").get("callback") == callback
 
 
 @pytest.mark.django_db(transaction=True)

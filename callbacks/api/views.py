@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
+from structlog.contextvars import bind_contextvars
 
 from callbacks import actions
 from callbacks.api import access, answers, bodies, errors, headers, lookup, schema, values
@@ -95,6 +96,8 @@ class CallbackViewSet(ApiView, ViewSet):
             actor=access.actor(key),
             now=timezone.now(),
         )
+        # What is bound stays so until the thread's next request: the line of the access log is still to come.
+        bind_contextvars(callback=callback.pk)
         if desired_at is None and answers.promises_a_call(callback):
             return Response(answers.dialog(callback.pk, answers.COMING), headers={"Expires": headers.LONG_AGO})
         return Response({"_id": callback.pk})
