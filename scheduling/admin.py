@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from scheduling.models import Heartbeat, Timer
+from scheduling.models import Timer
 
 if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
@@ -35,9 +35,3 @@ class LookOnlyAdmin(AnyModelAdmin):
 class TimerAdmin(LookOnlyAdmin):
     list_display = ("owner", "name", "due_at")
     ordering = ("due_at",)
-
-
-@admin.register(Heartbeat)
-class HeartbeatAdmin(LookOnlyAdmin):
-    list_display = ("name", "process", "at")
-    ordering = ("name", "-at")
