@@ -18,7 +18,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from services import documents, models, resolution
-from services.catalogue import Option, OptionError, OptionWarning
+from services.catalogue import Option, OptionError, OptionWarning, effects
+from services.catalogue.effects import NoEffect
 from services.documents import SECRET_NAMES
 from services.kinds import Kind, shown
 from services.reason import reason_field
@@ -158,6 +159,7 @@ class Row:
     family: str = ""
     help_id: str = ""
     has_stored_secret: bool = False
+    no_effect: NoEffect | None = None
 
     @property
     def name(self) -> str:
@@ -170,6 +172,10 @@ class Row:
     @property
     def messages_id(self) -> str:
         return f"{self.bound.auto_id}_messages"
+
+    @property
+    def effect_id(self) -> str:
+        return f"{self.bound.auto_id}_effect"
 
     @property
     def is_group(self) -> bool:
@@ -204,7 +210,8 @@ class Row:
     @property
     def control(self) -> SafeString:
         """The widget, tied to its help and its messages."""
-        attributes: dict[str, str | bool] = {"aria-describedby": f"{self.help_id} {self.messages_id}"}
+        described = f"{self.help_id} {self.messages_id}" + (f" {self.effect_id}" if self.no_effect else "")
+        attributes: dict[str, str | bool] = {"aria-describedby": described}
         if self.bound.errors:
             attributes["aria-invalid"] = "true"
         if self.inherited and not isinstance(self.bound.field.widget, forms.Select):
@@ -382,6 +389,7 @@ class ServiceOptionsForm(ServiceModelForm):
             family=self.families.get(option.name, ""),
             help_id=help_id,
             has_stored_secret=option.secret and bool(self.explicit.get(option.name)),
+            no_effect=effects.of_option(self.type.name, option.name),
         )
 
     def _origin(self, name: str) -> str:

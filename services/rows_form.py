@@ -10,7 +10,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.forms import BoundField, formset_factory
 
-from services.catalogue import LIST_OPTIONS, SECTION_OPTIONS, Option, OptionError, list_option, section_option
+from services.catalogue import LIST_OPTIONS, SECTION_OPTIONS, Option, OptionError, effects, list_option, section_option
+from services.catalogue.effects import NoEffect
 from services.documents import SECRET_NAMES, is_line, is_storable
 from services.models import NamedList, Section
 from services.option_form import Choices, OptionField
@@ -124,13 +125,23 @@ class KnownRow:
     bound: BoundField
     option: Option
     has_stored_secret: bool
+    no_effect: NoEffect | None
 
     @property
     def control(self) -> str:
-        attributes: dict[str, str | bool] = {"aria-describedby": f"{self.bound.auto_id}_helptext"}
+        effect = f" {self.bound.auto_id}_effect" if self.no_effect else ""
+        attributes: dict[str, str | bool] = {"aria-describedby": f"{self.bound.auto_id}_helptext{effect}"}
         if self.option.default:
             attributes["placeholder"] = self.option.default
         return self.bound.as_widget(attrs=attributes)
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What is known of a key that is up to the admin."""
+
+    option: Option
+    no_effect: NoEffect | None
 
 
 class SectionForm(SectionModelForm):
@@ -163,14 +174,19 @@ class SectionForm(SectionModelForm):
     @property
     def known_rows(self) -> list[KnownRow]:
         return [
-            KnownRow(self[KNOWN_PREFIX + name], option, option.secret and bool(self.instance.options.get(name)))
+            KnownRow(
+                self[KNOWN_PREFIX + name],
+                option,
+                has_stored_secret=option.secret and bool(self.instance.options.get(name)),
+                no_effect=effects.of_section_key(option),
+            )
             for name, option in self.known.items()
         ]
 
     @property
-    def hints(self) -> list[Option]:
-        """What is known of keys that are up to the admin."""
-        return [o for o in SECTION_OPTIONS if o.section == self.instance.name and o.name == ANY]
+    def hints(self) -> list[Hint]:
+        options = [o for o in SECTION_OPTIONS if o.section == self.instance.name and o.name == ANY]
+        return [Hint(option, effects.of_section_key(option)) for option in options]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -218,8 +234,9 @@ class NamedListForm(ListModelForm):
         self.rows.has_sections = True
 
     @property
-    def hints(self) -> tuple[Option, ...]:
-        return LIST_OPTIONS.get(self.instance.name, ())
+    def hints(self) -> list[Hint]:
+        name = self.instance.name
+        return [Hint(option, effects.of_list_key(name, option)) for option in LIST_OPTIONS.get(name, ())]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

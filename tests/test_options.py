@@ -1,4 +1,4 @@
-"""Every option does what it says, or stands in the one list of options without effect, in docs/options.md."""
+"""Every option does what it says, or stands in the list of those without effect, which docs/options.md prints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from services.catalogue import CALLBACK_OPTIONS, LIST_OPTIONS, SECTION_OPTIONS
+from services.catalogue import CALLBACK_OPTIONS, LIST_OPTIONS, SECTION_OPTIONS, effects
+from services.catalogue.effects import NoEffect
 from services.types import CAPACITY, OFFICE_HOURS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,10 +95,39 @@ def test_every_key_of_a_section_or_list_acts_or_is_listed() -> None:
     assert set(listed) == known - acting
 
 
-def test_the_list_gives_a_reason_for_each() -> None:
-    for heading in ("Of callback services", "Of office hours and capacity services"):
-        assert all(len(row) == 2 and len(row[1]) > 10 for row in rows(heading))
-    assert all(len(row) == 3 and len(row[2]) > 10 for row in rows("Of global sections and named lists"))
+LISTED = {
+    "Of callback services": effects.CALLBACK,
+    "Of office hours and capacity services": effects.OTHER_TYPES,
+    "Of global sections and named lists": effects.SECTIONS_AND_LISTS,
+}
+
+
+def printed(no_effect: NoEffect) -> list[str]:
+    """The row's cells as the page has to print them."""
+    names = ", ".join(f"`{name}`" for name in no_effect.names)
+    plural = no_effect.coming and len(no_effect.names) > 1
+    place = [f"`{no_effect.place}`"] if no_effect.place else []
+    return [*place, names, no_effect.reason.replace("comes", "come", 1) if plural else no_effect.reason]
+
+
+@pytest.mark.parametrize("heading", LISTED)
+def test_the_page_prints_what_the_forms_show(heading: str) -> None:
+    assert rows(heading) == [printed(no_effect) for no_effect in LISTED[heading]]
+    assert all(len(no_effect.why) > 10 for no_effect in LISTED[heading])
+
+
+def test_an_option_without_effect_is_found_by_its_type_and_name() -> None:
+    coming = effects.of_option("callback", "_throttle_ttl_1")
+    assert coming is not None
+    assert coming.sentence == "No effect yet: comes with the limits on requests."
+    assert effects.of_option("callback", "_ttl") is None
+    never = effects.of_option("office-hours", "_ttl")
+    assert never is not None
+    assert never.sentence == "No effect: answers are not kept here, but worked out anew each time."
+    member = effects.of_option("office-hours", "_bh_regular12")
+    assert member is not None
+    assert member is effects.of_option("office-hours", "_bh_regular")
+    assert member.why == "office hours and bookings"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from services import kinds, resolution, uses
-from services.catalogue import Option, OptionError, list_option, section_option
+from services.catalogue import Option, OptionError, effects, list_option, section_option
 from services.configuration import schema
 from services.documents import (
     LONGEST_NAME,
@@ -28,6 +28,8 @@ from services.types import ServiceType, service_type, service_types
 
 CUSTOM = "Custom"
 _LONGEST_KEY = 256
+# So many options of a service without effect are named.
+_MOST_NAMED = 8
 _ALLOWED_SERVICE_NAME = (
     "a name of 1 to 64 of the characters A-Z a-z 0-9 . _ - that is not a part of other URLs "
     f"({', '.join(sorted(RESERVED_NAMES))})"
@@ -158,13 +160,26 @@ class Services(Part):
                     plan.warn(place, str(remark))
                 for name in self._unknown(service):
                     plan.warn(f"{place}.options.{name}", f"is not known to type {service.type}; it is kept.")
+                if idle := self._idle(service):
+                    plan.warn(f"{place}.options", f"{idle} no effect yet.")
 
     def _unknown(self, service: ConfiguredService) -> list[str]:
         known = service_type(service.type)
         return [name for name in sorted(service.options) if known.option(name) is None]
 
+    def _idle(self, service: ConfiguredService) -> str:
+        """The options that it sets and that come later; those without effect for good are in any exported file."""
+        found = [name for name in sorted(service.options) if _is_coming(service.type, name)]
+        more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+        return f"{', '.join(found[:_MOST_NAMED])}{more} {'has' if len(found) == 1 else 'have'}" if found else ""
+
     def schema(self) -> schema.Schema:
         return schema.service()
+
+
+def _is_coming(type_name: str, option: str) -> bool:
+    no_effect = effects.of_option(type_name, option)
+    return no_effect is not None and no_effect.coming
 
 
 class _References:

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from services import documents
-from services.catalogue import Option
+from services.catalogue import Option, effects
 from services.kinds import Kind
 from services.types import ServiceType, service_types
 
@@ -105,16 +105,18 @@ def _options(kind_of_service: ServiceType) -> Schema:
     families = [option for option in kind_of_service.options if option.numbered]
     return {
         "type": ["object", "null"],
-        "properties": {option.name: _option(option) for option in kind_of_service.options},
-        "patternProperties": {f"^{option.name}[0-9]+$": _option(option) for option in families},
+        "properties": {option.name: _option(option, kind_of_service) for option in kind_of_service.options},
+        "patternProperties": {f"^{option.name}[0-9]+$": _option(option, kind_of_service) for option in families},
         # Options that this release does not know are kept.
         "additionalProperties": True,
     }
 
 
-def _option(option: Option) -> Schema:
+def _option(option: Option, kind_of_service: ServiceType) -> Schema:
     kind = option.value_kind
-    described: Schema = {"description": f"{option.help} Allowed is {kind.allowed}."}
+    no_effect = effects.of_option(kind_of_service.name, option.name)
+    remark = f" {no_effect.sentence}" if no_effect else ""
+    described: Schema = {"description": f"{option.help} Allowed is {kind.allowed}.{remark}"}
     if option.default:
         described["default"] = option.default
     return {**described, **_values(kind)}

@@ -60,7 +60,9 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!searched.has(row)) {
       const help = row.querySelector(".help");
       const section = row.closest(".service-section").dataset.section;
-      searched.set(row, `${row.dataset.option} ${help ? help.textContent : ""} ${section}`.toLowerCase());
+      const effect = row.querySelector(".option-effect");
+      const words = [row.dataset.option, help?.textContent, effect?.textContent, section];
+      searched.set(row, words.join(" ").toLowerCase());
     }
     return searched.get(row);
   }

@@ -1,0 +1,356 @@
+"""Options that are accepted, checked and kept, and that nothing reads yet, or ever; docs/options.md prints the list."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.catalogue.option import Option
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoEffect:
+    """Why some options have no effect.
+
+    What is `coming` says with what; else the reason is for good. `place` is the `[section]` or the list of global
+    keys. `listed` are the names, with spaces between; `name<n>` is a numbered family.
+    """
+
+    why: str
+    listed: str
+    coming: bool = False
+    place: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        return self.listed.split()
+
+    @property
+    def label(self) -> str:
+        return "no effect yet" if self.coming else "no effect"
+
+    @property
+    def reason(self) -> str:
+        return f"comes with {self.why}" if self.coming else self.why
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.label.capitalize()}: {self.reason}."
+
+
+CALLBACK: tuple[NoEffect, ...] = (
+    NoEffect(
+        why="office hours and bookings",
+        coming=True,
+        listed="""
+            _business_hours_service _capacity_service _request_time_bucket _max_request_by_time_bucket
+            _reject_future_desired_time _reject_past_desired_time _enable_reject_out_of_office_hours
+        """,
+    ),
+    NoEffect(
+        why="the pausing of services",
+        coming=True,
+        listed="_paused_services_list _paused_services_id",
+    ),
+    NoEffect(
+        why="the confirmation by the customer",
+        coming=True,
+        listed="""
+            _wait_for_user_confirm _user_confirm_timeout _on_user_confirm_timeout _snooze_duration
+            _max_number_of_user_availability_confirmation_attempts _agent_availability_notification_delay
+        """,
+    ),
+    NoEffect(
+        why="push notifications",
+        coming=True,
+        listed="""
+            _use_debug_push_certificate _max_notify_delivery_attempts _notification_message_file _provider_name
+        """,
+    ),
+    NoEffect(
+        why="status notifications",
+        coming=True,
+        listed="""
+            _enable_status_notification _status_notification_type _status_notification_target
+            _status_notification_provider _status_notification_debug _status_notification_language
+            _callback_events_list _enable_notification_reminder _notification_reminder_buffer
+        """,
+    ),
+    NoEffect(
+        why="priorities in virtual queues",
+        coming=True,
+        listed="""
+            _urs_vq_priority _urs_vq_priority_increment _urs_vq_priority_increment_interval
+            _urs_call_interaction_age
+        """,
+    ),
+    NoEffect(
+        why="calls to the agent first, and previews",
+        coming=True,
+        listed="""
+            _agent_first_via_rp _agent_first_via_tg _agent_preview _agent_preview_allow_reject
+            _agent_preview_data _agent_preview_timeout _agent_preview_timeout_set_notready
+            _agent_preview_set_notready_reason _agent_preview_via_rp _agent_reject_retry_timeout
+        """,
+    ),
+    NoEffect(
+        why="dispositions",
+        coming=True,
+        listed="_enable_disposition_dialog _agent_disposition_timeout _max_successful_customer_contacts",
+    ),
+    NoEffect(
+        why="dispositions; agents see the customer's data at their desk, key by key",
+        coming=True,
+        listed="_attach_udata",
+    ),
+    NoEffect(
+        why="the rules about numbers",
+        coming=True,
+        listed="_default_country _disallow_impossible_phone_numbers _disallow_premium_phone_numbers _exceptions",
+    ),
+    NoEffect(
+        why="the limits on requests",
+        coming=True,
+        listed="""
+            _enable_in_queue_checking _throttle_request_parameters _throttle_request_parameters_limit
+            _enable_throttle_header_parameters _throttle_callbacks_per_service_1 _throttle_ttl_1
+            _throttle_callbacks_per_service_2 _throttle_ttl_2 _max_queued_callbacks_per_service
+        """,
+    ),
+    NoEffect(
+        why="customers who call us",
+        coming=True,
+        listed="""
+            _provide_code _access_code_length _resource_group _booking_expiration_timeout
+            _userorig_connect_limit _return_pool_health
+        """,
+    ),
+    NoEffect(
+        why="redirected requests",
+        coming=True,
+        listed="_redirect",
+    ),
+    NoEffect(
+        why="HTTP Basic authentication; clients have API keys",
+        coming=True,
+        listed="username password",
+    ),
+    NoEffect(
+        why="the roles of supervisors",
+        coming=True,
+        listed="_service_groups",
+    ),
+    NoEffect(
+        why="for the request to say; what a service says is not read",
+        listed="_desired_time _device_notification_id _device_os _originating_interaction_id",
+    ),
+    NoEffect(
+        why="fixed by the type of the service; kept because exported configurations carry it",
+        listed="_type _service _service_type",
+    ),
+    NoEffect(
+        why="obsolete with the vendor; a warning names the successor",
+        listed="""
+            _throttle_customer_number_limit _vq _transfer_to_agent_retry_timeout _urs_server_url
+            _urs_sec_server_url
+        """,
+    ),
+    NoEffect(
+        why="for the vendor's routing server; queues, matching and the estimate are built in",
+        listed="""
+            _urs_prioritization_strategy _urs_strategy_update_sub_routine _urs_request_timeout
+            _urs_extension_data _urs_udata_xfer_keys _urs_ewt_estimation_method _request_queue_time_stat
+            _request_ewt_service _min_urs_ewt_pos_polling_interval _max_urs_ewt_pos_polling_interval
+            _eta_pos_threshold _max_time_to_reach_eta_pos_threshold
+        """,
+    ),
+    NoEffect(
+        why="for the vendor's orchestration server; callbacks run here, and all that are due are found by their time",
+        listed="""
+            _ors _ors_lb_strategy _max_ors_submit_attempts _queue_poll_period _queue_poll_period_recovery
+            _queue_ping_ors_period
+        """,
+    ),
+    NoEffect(
+        why="for SCXML and VoiceXML applications, which are not run here",
+        listed="""
+            _plugin_on_dial_url _plugin_on_dial_associate_ixn _plugin_on_dial_invoke_on_call_failed
+            _plugin_on_dial_timeout _offer_callback _offer_callback_vxml_app_url
+        """,
+    ),
+    NoEffect(
+        why="for the vendor's switch; here the switch makes both calls itself and joins them",
+        listed="""
+            _ixn_createcall_hints _ixn_redirect_confirm _ixn_redirect_hints _ixn_update_data_time_to_wait
+            _on_route_done_delay _src_route_point _trunk_group _agent_transfer_confirm_timeout
+            _vq_for_outbound_calls
+        """,
+    ),
+    NoEffect(
+        why="for the vendor's desktop",
+        listed="""
+            _agent_preview_set_notready_reason_attribute _agent_preview_set_notready_reason_key
+            _preview_userevent_mediatype _disposition_userevent_mediatype
+        """,
+    ),
+    NoEffect(
+        why="for the vendor's reporting",
+        listed="""
+            _rep_userevent_enable _rep_userevent_dn _rep_userevent_switch _rep_userevent_mediatype
+            _use_reporting_aggregator _reporting_aggregator_url _cb_dim_channel
+        """,
+    ),
+    NoEffect(
+        why="there is no chat server here",
+        listed="""
+            _chat_endpoint _client_timeout _client_timeout_notification _client_timeout_notification_message
+            _agent_timeout_notification_message _filtering_chat_events _chat_400_response_on_disconnected
+        """,
+    ),
+)
+
+OTHER_TYPES: tuple[NoEffect, ...] = (
+    NoEffect(
+        why="fixed by the type of the service; kept because exported configurations carry it",
+        listed="_type _service",
+    ),
+    NoEffect(
+        why="answers are not kept here, but worked out anew each time",
+        listed="_ttl",
+    ),
+    NoEffect(
+        why="office hours and bookings",
+        coming=True,
+        listed="""
+            _timezone _bh_regular<n> _bh_add<n> _holiday<n> _effective_dates<n> _include_regular<n> _include<n>
+            _use_alternative<n>
+        """,
+    ),
+    NoEffect(
+        why="office hours and bookings",
+        coming=True,
+        listed="""
+            _capacity _capacity_1 _capacity_2 _capacity_3 _capacity_4 _capacity_5 _capacity_6 _capacity_7
+            _capacity_add _max_capacity
+        """,
+    ),
+)
+
+SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
+    NoEffect(
+        why="the rules about numbers and the limits on requests",
+        coming=True,
+        place="[callback]",
+        listed="""
+            _disallow_impossible_phone_numbers _disallow_premium_phone_numbers _enable_in_queue_checking
+            _enable_throttle_header_parameters _throttle_request_parameters _throttle_request_parameters_limit
+            _throttle_callbacks_per_service_1 _throttle_ttl_1 _throttle_callbacks_per_service_2 _throttle_ttl_2
+            max_queued_callbacks_per_service
+        """,
+    ),
+    NoEffect(
+        why="obsolete with the vendor",
+        place="[callback]",
+        listed="_throttle_customer_number_limit",
+    ),
+    NoEffect(
+        why="the queries over all services",
+        coming=True,
+        place="[callback]",
+        listed="filter-keys returned-keys",
+    ),
+    NoEffect(
+        why="the supervisors' list of callbacks",
+        coming=True,
+        place="[callback]",
+        listed="callback_column_alias",
+    ),
+    NoEffect(
+        why="for the vendor's orchestration server; what is due is found every second",
+        place="[callback]",
+        listed="""
+            queue-polling-rate queue-polling-rate-recover log-background-activity _enable_gms_dfm
+            _fetch_retry_attempt _fetch_retry_delay _fetch_timeout _services_credentials
+        """,
+    ),
+    NoEffect(
+        why="HTTP Basic authentication; clients have API keys",
+        coming=True,
+        place="[server]",
+        listed="username password",
+    ),
+    NoEffect(
+        why="customers who call us",
+        coming=True,
+        place="[server]",
+        listed="access_code_prefix",
+    ),
+    NoEffect(
+        why="set by the environment (docs/operators.md)",
+        place="[server]",
+        listed="external_url_base node_id web_port relative_url",
+    ),
+    NoEffect(
+        why="for the vendor's orchestration server",
+        place="[ors]",
+        listed="max_ors_request_attempts",
+    ),
+    NoEffect(
+        why="the administration requests",
+        coming=True,
+        place="[lab]",
+        listed="disable-bulk-cancel-and-export-callback",
+    ),
+    NoEffect(
+        why="ports are opened by the web server in front",
+        place="[port_restrictions]",
+        listed="*",
+    ),
+    NoEffect(
+        why="the pausing of services",
+        coming=True,
+        place="GMS_Paused_Services",
+        listed="*",
+    ),
+    NoEffect(
+        why="status notifications",
+        coming=True,
+        place="GMS_Events",
+        listed="""
+            _enable_status_notification _status_notification_type _status_notification_target
+            _status_notification_provider _status_notification_attempts notify_params
+        """,
+    ),
+    NoEffect(
+        why="customers who call us",
+        coming=True,
+        place="GMS_Resources",
+        listed="_allocation _booking_expiration_timeout *",
+    ),
+)
+
+
+def of_option(type_name: str, name: str) -> NoEffect | None:
+    """Why an option of a service of this type has no effect, also one of a numbered family; None when it has one."""
+    known = _by_name(CALLBACK if type_name == "callback" else OTHER_TYPES)
+    return known.get(("", name)) or known.get(("", f"{_NUMBER.sub('', name)}<n>"))
+
+
+def of_section_key(option: Option) -> NoEffect | None:
+    """Why a key of a global section has no effect."""
+    return _by_name(SECTIONS_AND_LISTS).get((f"[{option.section}]", option.name))
+
+
+def of_list_key(list_name: str, option: Option) -> NoEffect | None:
+    """Why a key of a named list has no effect."""
+    return _by_name(SECTIONS_AND_LISTS).get((list_name, option.name))
+
+
+_NUMBER = re.compile(r"[0-9]+\Z")
+
+
+@functools.cache
+def _by_name(rows: tuple[NoEffect, ...]) -> Mapping[tuple[str, str], NoEffect]:
+    return {(row.place, name): row for row in rows for name in row.names}
