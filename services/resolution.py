@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from services.catalogue import Option, OptionError, OptionWarning
+from services.rules import Rule
 from services.types import ServiceType, service_type, service_types
 
 __all__ = [
@@ -234,16 +235,8 @@ def warnings(service: HasOptions) -> list[str]:
 
 def checked(service: HasOptions) -> tuple[list[OptionError], list[OptionWarning]]:
     """What values and rules of the service's type have against its texts. Raises LookupError as effective() does."""
-    amount = _amount(service)
-    values, errors = read_texts(amount.options.values(), amount.texts)
-    remarks: list[OptionWarning] = []
-    for rule in service_type(service.type).rules:
-        for found in rule(values, amount.texts):
-            if isinstance(found, OptionWarning):
-                remarks.append(found)
-            else:
-                errors.append(found)
-    return errors, remarks
+    errors, remarks = _kept_findings(service_type(service.type).rules, _amount(service))
+    return list(errors), list(remarks)
 
 
 def read_texts(options: Iterable[Option], texts: Mapping[str, str]) -> tuple[dict[str, object], list[OptionError]]:
@@ -309,6 +302,21 @@ def _kept_amount(
 @functools.lru_cache(maxsize=MOST_KEPT)
 def _kept_values(amount: _Amount, overrides: frozenset[tuple[str, str]]) -> Mapping[str, object]:
     return MappingProxyType(_values(amount, {**amount.texts, **dict(overrides)}))
+
+
+@functools.lru_cache(maxsize=MOST_KEPT)
+def _kept_findings(
+    rules: tuple[Rule, ...], amount: _Amount
+) -> tuple[tuple[OptionError, ...], tuple[OptionWarning, ...]]:
+    values, errors = read_texts(amount.options.values(), amount.texts)
+    remarks: list[OptionWarning] = []
+    for rule in rules:
+        for found in rule(values, amount.texts):
+            if isinstance(found, OptionWarning):
+                remarks.append(found)
+            else:
+                errors.append(found)
+    return tuple(errors), tuple(remarks)
 
 
 def _values(amount: _Amount, texts: Mapping[str, str]) -> dict[str, object]:
