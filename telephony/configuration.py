@@ -118,13 +118,13 @@ class Named(Part):
         """Write what is in other tables; the rows have their keys."""
 
     def obstacles(self, plan: Plan) -> Iterator[tuple[str, str]]:
-        removed = plan.removed[self.name]
+        removed, names = plan.removed[self.name], uses.naming()
         for row in self.rows():
             if self.key(row) in removed:
-                yield from ((self.key(row), use) for use in self.uses_of(row))
+                yield from ((self.key(row), use) for use in self.uses_of(row, names))
 
-    def uses_of(self, row: Any) -> list[str]:
-        """What uses the row, in sentences."""
+    def uses_of(self, row: Any, names: uses.Naming) -> list[str]:
+        """What uses the row, in sentences; `names` is what services name."""
         return []
 
     def schema(self) -> schema.Schema:
@@ -145,7 +145,7 @@ class Switches(Named):
     }
     needed = ("ari_url", "ari_user", "ari_app", "detection_context")
 
-    def uses_of(self, row: Switch) -> list[str]:
+    def uses_of(self, row: Switch, names: uses.Naming) -> list[str]:
         return uses.of_switch(row) + [f"phone of place {place}" for place in Place.objects.filter(switch=row)]
 
     def secrets(self, row: Switch) -> dict[str, str]:
@@ -292,8 +292,8 @@ class RoutePoints(OnSwitch):
     model = RoutePoint
     columns: ClassVar[Mapping[str, int]] = {"endpoint": 128}
 
-    def uses_of(self, row: RoutePoint) -> list[str]:
-        return uses.of_route_point(row)
+    def uses_of(self, row: RoutePoint, names: uses.Naming) -> list[str]:
+        return uses.of_route_point(row, names)
 
     def key(self, row: RoutePoint) -> str:
         return str(row)
@@ -352,8 +352,8 @@ class VirtualQueues(Named):
     noun = "virtual queue"
     model = VirtualQueue
 
-    def uses_of(self, row: VirtualQueue) -> list[str]:
-        return uses.of_queue(row)
+    def uses_of(self, row: VirtualQueue, names: uses.Naming) -> list[str]:
+        return uses.of_queue(row, names)
 
 
 class Places(OnSwitch):
@@ -373,8 +373,8 @@ class Agents(OnSwitch):
     model = Agent
     columns: ClassVar[Mapping[str, int]] = {"phone": 128, "user": 150}
 
-    def uses_of(self, row: Agent) -> list[str]:
-        return uses.of_agent(row)
+    def uses_of(self, row: Agent, names: uses.Naming) -> list[str]:
+        return uses.of_agent(row, names)
 
     def rows(self) -> QuerySet[Any]:
         return super().rows().select_related("user").prefetch_related("skills__skill")
@@ -481,8 +481,8 @@ class AgentGroups(Named):
     noun = "agent group"
     model = AgentGroup
 
-    def uses_of(self, row: AgentGroup) -> list[str]:
-        return uses.of_group(row)
+    def uses_of(self, row: AgentGroup, names: uses.Naming) -> list[str]:
+        return uses.of_group(row, names)
 
     def rows(self) -> QuerySet[Any]:
         return super().rows().prefetch_related("agents")
