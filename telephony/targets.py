@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from services.kinds import BadValue
+
 TYPES = {"A": "agent", "GA": "group of agents"}
 _FORM = re.compile(r"\A(?P<name>[^@]+)@(?P<server>[^@.]*)\.(?P<type>[A-Z]+)\Z")
 
@@ -22,13 +24,11 @@ class Target:
 
 
 def parse(text: str) -> Target:
-    """Read a target; raises ValueError saying what was given and what is allowed."""
+    """Read a target; raises BadValue."""
     allowed = (
         "NAME@STATSERVER.A for an agent or NAME@STATSERVER.GA for a group of agents, for example Billing@StatServer.GA"
     )
     match = _FORM.match(text.strip())
-    if match is None:
-        raise ValueError(f"'{text}' was given, allowed is {allowed}")
-    if match["type"] not in TYPES:
-        raise ValueError(f"'{text}' was given with type {match['type']}, allowed is {allowed}")
+    if match is None or match["type"] not in TYPES:
+        raise BadValue(text, allowed)
     return Target(match["name"].strip(), match["type"])

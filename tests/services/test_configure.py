@@ -329,6 +329,14 @@ virtual_queues: {Billing_VQ: {}}
     ]
 
 
+@pytest.mark.parametrize("target", ["Billing", "Billing@StatServer.GQ"])
+def test_a_bad_target_is_quoted_once(terminal: Terminal, target: str) -> None:
+    assert terminal.refused({"services": {"voice": {"options": {"_target": target}}}}) == [
+        f"services.voice.options._target: '{target}' was given, allowed is NAME@STATSERVER.A for an agent or "
+        "NAME@STATSERVER.GA for a group of agents, for example Billing@StatServer.GA."
+    ]
+
+
 def _configurations() -> str:
     return ", ".join(each.name for each in CALLBACK.configurations)
 
