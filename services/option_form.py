@@ -22,6 +22,7 @@ from services.catalogue import Option, OptionError, OptionWarning, effects
 from services.catalogue.effects import NoEffect
 from services.documents import SECRET_NAMES
 from services.kinds import Kind, shown
+from services.readiness import Readiness
 from services.reason import reason_field
 from services.resolution import Origin
 from services.types import ServiceType, service_type
@@ -330,6 +331,9 @@ class ServiceOptionsForm(ServiceModelForm):
                     self.warnings.setdefault(field, []).append(str(finding))
                 elif self.is_bound:
                     self.add_error(field if field in self.fields else None, str(finding))
+        for missing in Readiness().missing(self.type, texts):
+            if field_name(missing.option) not in self.errors:
+                self.warnings.setdefault(field_name(missing.option), []).append(str(missing))
 
     def clean_unknown(self) -> dict[str, str]:
         return _read_lines(self.cleaned_data[UNKNOWN], self.type)

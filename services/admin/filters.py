@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from services.models import ConfiguredService
+from services.readiness import Readiness
 from services.types import service_types
 
 if TYPE_CHECKING:
@@ -48,11 +49,12 @@ class StateFilter(admin.SimpleListFilter):
         return [("ready", "ready"), ("broken", "cannot work"), ("warnings", "has warnings")]
 
     def queryset(self, request: HttpRequest, queryset: Services) -> Services:
+        readiness = Readiness()
         match self.value():
             case "ready":
-                return queryset.filter(pk__in=[s.pk for s in queryset if not s.problems])
+                return queryset.filter(pk__in=[s.pk for s in queryset if not readiness.problems(s)])
             case "broken":
-                return queryset.filter(pk__in=[s.pk for s in queryset if s.problems])
+                return queryset.filter(pk__in=[s.pk for s in queryset if readiness.problems(s)])
             case "warnings":
                 return queryset.filter(pk__in=[s.pk for s in queryset if s.warnings])
         return queryset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from services.admin.log import LoggedAdmin, actor, reason_given
 from services.forms import AddServiceForm
 from services.models import ConfiguredService
 from services.option_form import ServiceOptionsForm
+from services.readiness import Readiness
 
 if TYPE_CHECKING:
     ServiceModelForm = forms.ModelForm[ConfiguredService]
@@ -49,7 +51,6 @@ def curl_line(service: ConfiguredService, url: str) -> str:
 
 @admin.register(ConfiguredService)
 class ConfiguredServiceAdmin(LoggedAdmin):
-    list_display = ("name", "state", "type", "configuration", "changed")
     list_filter = (StateFilter, TypeFilter, ConfigurationFilter)
     list_per_page = 50
     show_full_result_count = False
@@ -72,18 +73,12 @@ class ConfiguredServiceAdmin(LoggedAdmin):
 
     # --- the list ---
 
+    def get_list_display(self, request: HttpRequest) -> tuple[str | Callable[[Any], str], ...]:
+        return ("name", state_column(), "type", "configuration", "changed")
+
     @admin.display(description="Changed", ordering="updated_at")
     def changed(self, service: ConfiguredService) -> datetime:
         return service.updated_at
-
-    @admin.display(description="State")
-    def state(self, service: ConfiguredService) -> SafeString:
-        problems, warnings = service.problems, service.warnings
-        return format_html(
-            "{}{}",
-            _findings("service-problem", problems) if problems else READY,
-            _findings("service-warning", [f"Warning: {warning}" for warning in warnings]),
-        )
 
     @admin.action(description="Compare two services", permissions=["view"])
     def compare(self, request: HttpRequest, queryset: QuerySet[ConfiguredService]) -> HttpResponse | None:
@@ -132,7 +127,7 @@ class ConfiguredServiceAdmin(LoggedAdmin):
             context |= {
                 "service_url": url,
                 "curl": curl_line(service, url) if service.type == "callback" else "",
-                "problems": service.problems,
+                "problems": Readiness().problems(service),
                 "warnings": service.warnings,
                 "used_by": uses.of_service(service),
             }
@@ -180,7 +175,7 @@ class ConfiguredServiceAdmin(LoggedAdmin):
         return HttpResponseRedirect(reverse("admin:services_configuredservice_change", args=[obj.pk]))
 
     def response_change(self, request: HttpRequest, obj: ConfiguredService) -> HttpResponse:
-        for finding in (*obj.problems, *obj.warnings):
+        for finding in (*Readiness().problems(obj), *obj.warnings):
             self.message_user(request, f"{obj.name}: {finding}", messages.WARNING)
         return super().response_change(request, obj)
 
@@ -210,6 +205,22 @@ class ConfiguredServiceAdmin(LoggedAdmin):
         if service is None:
             raise Http404("There is no such service.")
         return service
+
+
+def state_column() -> Callable[[ConfiguredService], SafeString]:
+    """The column State of one page, for which what is configured is read once."""
+    readiness = Readiness()
+
+    @admin.display(description="State")
+    def state(service: ConfiguredService) -> SafeString:
+        problems = readiness.problems(service)
+        return format_html(
+            "{}{}",
+            _findings("service-problem", problems) if problems else READY,
+            _findings("service-warning", [f"Warning: {warning}" for warning in service.warnings]),
+        )
+
+    return state
 
 
 def _findings(style: str, sentences: list[str]) -> SafeString:

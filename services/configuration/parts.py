@@ -24,6 +24,7 @@ from services.documents import (
     register,
 )
 from services.models import RESERVED_NAMES, ConfiguredService, NamedList, Section
+from services.readiness import Readiness
 from services.types import ServiceType, service_type, service_types
 
 CUSTOM = "Custom"
@@ -137,7 +138,7 @@ class Services(Part):
         wanted, changed = plan.wanted[self.name], plan.changed(self.name)
         of_sections = bool(plan.changed("sections") or plan.removed["sections"])
         services = ConfiguredService.objects.all()
-        references = _References()
+        references, readiness = _References(), Readiness()
         for service in services if of_sections else services.filter(name__in=list(wanted)):
             place = f"services.{service.name}"
             try:
@@ -156,7 +157,7 @@ class Services(Part):
             if service.name in wanted:
                 for problem in resolution.unset(service):
                     plan.warn(place, f"{problem}.")
-                for remark in remarks:
+                for remark in (*remarks, *readiness.missing_of(service)):
                     plan.warn(place, str(remark))
                 for name in self._unknown(service):
                     plan.warn(f"{place}.options.{name}", f"is not known to type {service.type}; it is kept.")

@@ -38,7 +38,9 @@ class Kind:
     """One kind of value.
 
     `allowed` ends the sentence "allowed is …". `parse` gets a stripped, non-empty text and raises ValueError, best a
-    BadValue. `check` looks up what the text names and raises ValueError when it is not there. `choices` are
+    BadValue. `check` looks up what the text names and raises ValueError when it is not there: such a text is not
+    saved. `missing` reads once what is configured; the function that it gives says of any text what is not there, as
+    the end of a sentence, or nothing. `choices` are
     (text, label) pairs as of now; the widget "several" stores several of them, with commas between. `empty` is the
     value of an empty text. Values are shared by all who read the same text, and so must not change.
     """
@@ -48,6 +50,7 @@ class Kind:
     allowed: str
     choices: Callable[[], list[tuple[str, str]]] | None = None
     check: Callable[[str], None] | None = None
+    missing: Callable[[], Callable[[str], str]] | None = None
     empty: object = None
     widget: Literal["line", "lines", "number", "select", "several"] = "line"
     unit: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from services.kinds.base import BadValue, Kind
 
@@ -27,11 +28,16 @@ def service_reference(type_name: str) -> Kind:
         if given not in (existing := names()):
             raise BadValue(given, f"{allowed}: {', '.join(existing) or 'there is none yet'}")
 
+    def missing() -> Callable[[str], str]:
+        existing = frozenset(names())
+        return lambda text: "" if text in existing else f"there is no service {text} of type {type_name}"
+
     return Kind(
         name="service_reference",
         parse=parse,
         allowed=allowed,
         choices=lambda: [(name, name) for name in names()],
         check=check,
+        missing=missing,
         widget="select",
     )

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from services.models import ApiKey, ConfiguredService
+from services.readiness import Readiness
 from telephony.models import Agent, AgentGroup, RoutePoint, Switch, VirtualQueue
 
 register = template.Library()
@@ -43,7 +44,8 @@ def getting_started(context: template.RequestContext) -> list[Step]:
 
 def steps() -> list[Step]:
     services = ConfiguredService.objects.of_type("callback")
-    any_ready = any(not service.problems for service in services.iterator(chunk_size=100))
+    readiness = Readiness()
+    any_ready = any(not readiness.problems(service) for service in services.iterator(chunk_size=100))
     unfinished = None if any_ready else services.first()
     now = timezone.now()
     return [
