@@ -23,6 +23,12 @@ except ImportError:  # a PyYAML without libyaml; slower
     from yaml import SafeLoader  # type: ignore[assignment]
 
 
+# Nobody's configuration is that large; what is larger would only use up the memory.
+MOST_VALUES = 1_000_000
+DEEPEST = 100
+LONGEST_NUMBER = 400
+
+
 class Mapping(dict[str, Any]):
     """A mapping of the file; `repeated` are the keys that were given more than once."""
 
@@ -55,9 +61,13 @@ class Number(Decimal):
 def read(text: str) -> Mapping:
     """The file as one mapping. Raises Refused naming line and column, or every key that is given twice."""
     try:
-        tree = json.loads(text, object_pairs_hook=Mapping.of, parse_float=Number, parse_constant=_no_constant)
+        tree = json.loads(
+            text, object_pairs_hook=Mapping.of, parse_int=_whole, parse_float=Number, parse_constant=_no_constant
+        )
     except (ValueError, RecursionError):
         tree = _from_yaml(text)
+    if _size(tree) > MOST_VALUES:
+        raise Refused([f"The file: more than {MOST_VALUES} values were given, repeated ones counted each time."])
     if tree is None:
         tree = Mapping()
     if not isinstance(tree, Mapping):
@@ -96,8 +106,8 @@ def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> Mapping:
     return mapping
 
 
-def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
-    return int(node.value)
+def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int | str:
+    return _whole(node.value)
 
 
 def _construct_float(loader: _Loader, node: yaml.ScalarNode) -> Number:
@@ -111,12 +121,40 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
 
 def _from_yaml(text: str) -> Any:
     try:
+        _refuse_deep(text)
         return yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"
         what = getattr(error, "problem", None) or str(error).partition("\n")[0]
         raise Refused([f"{place}: this is neither YAML nor JSON: {what}."]) from None
+
+
+def _refuse_deep(text: str) -> None:
+    """Loading recurses in C, where too deep means a crash; reading events does not."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise yaml.MarkedYAMLError(problem=f"nested deeper than {DEEPEST}", problem_mark=event.start_mark)
+
+
+def _whole(digits: str) -> int | str:
+    """A whole number; the text where no option takes so long a one and Python does not read it."""
+    return int(digits) if len(digits) <= LONGEST_NUMBER else digits
+
+
+def _size(tree: object) -> int:
+    """How many values there are, as far as it matters: what an alias repeats grows without end in few lines."""
+    size, left = 0, [tree]
+    while left and size <= MOST_VALUES:
+        each = left.pop()
+        size += 1
+        if isinstance(each, Mapping):
+            left.extend(each.values())
+        elif isinstance(each, list):
+            left.extend(each)
+    return size
 
 
 def _no_constant(name: str) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -329,6 +330,20 @@ virtual_queues: {Billing_VQ: {}}
     ]
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{{services: {{voice: {{options: {{_ttl: {}}}}}}}}}",
+        '{{"services": {{"voice": {{"options": {{"_ttl": {}}}}}}}}}',
+    ],
+)
+def test_a_number_that_is_too_long_is_named_with_its_option(terminal: Terminal, form: str) -> None:
+    assert terminal.refused(form.format("9" * 5_000)) == [
+        f"services.voice.options._ttl: '{'9' * 79}…' was given, allowed is a whole number from 1 to 316224000, in "
+        "seconds."
+    ]
+
+
 @pytest.mark.parametrize("target", ["Billing", "Billing@StatServer.GQ"])
 def test_a_bad_target_is_quoted_once(terminal: Terminal, target: str) -> None:
     assert terminal.refused({"services": {"voice": {"options": {"_target": target}}}}) == [
@@ -353,6 +368,15 @@ def _configurations() -> str:
         ),
         ('{"services": {"voice": {}, "voice": {}}}', ["services.voice: was given twice, allowed is once."]),
         ("services: [", ["line 2, column 1: this is neither YAML nor JSON: did not find expected node content."]),
+        (
+            "[" * 100_000,
+            ["line 1, column 101: this is neither YAML nor JSON: nested deeper than 100."],
+        ),
+        (
+            "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n"
+            + "".join(f"{b}: &{b} [{', '.join(10 * [f'*{a}'])}]\n" for a, b in pairwise("abcdefgh")),
+            ["The file: more than 1000000 values were given, repeated ones counted each time."],
+        ),
         ("- services", ["The file: a list was given, allowed is a mapping such as {services: {…}}."]),
     ],
 )
