@@ -187,8 +187,9 @@ FORWARDED_ALLOW_IPS = env.text(
 )
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-# A field an option and a row: the form of a service, an office with many holidays, a list of access numbers.
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+# For the forms of the admin: a service sends a field an option and one for each option that requests may override, a
+# list four a row. The API counts its keys itself (callbacks/api/bodies.py).
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 # No view takes a file: a file part of a start request is refused by name.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
