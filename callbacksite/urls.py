@@ -6,6 +6,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from callbacks.views import SignIn, home
 
+admin.site.site_header = admin.site.site_title = "Callbacksite administration"
+
 urlpatterns = [
     path("", home, name="home"),
     path("login/", SignIn.as_view(), name="login"),

@@ -232,6 +232,7 @@ class QueueEntry(models.Model):
     granted = models.BooleanField(default=False, help_text="It may dial, or did: an agent is counted on for it.")
 
     class Meta:
+        verbose_name_plural = "queue entries"
         indexes = [
             # The matcher: the best entry that may be served and that an agent of these targets could serve.
             models.Index(

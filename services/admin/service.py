@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -77,8 +76,9 @@ class ConfiguredServiceAdmin(LoggedAdmin):
         return ("name", state_column(), "type", "configuration", "changed")
 
     @admin.display(description="Changed", ordering="updated_at")
-    def changed(self, service: ConfiguredService) -> datetime:
-        return service.updated_at
+    def changed(self, service: ConfiguredService) -> str:
+        """Short, because the column State needs the width."""
+        return timezone.localtime(service.updated_at).strftime("%Y-%m-%d %H:%M")
 
     @admin.action(description="Compare two services", permissions=["view"])
     def compare(self, request: HttpRequest, queryset: QuerySet[ConfiguredService]) -> HttpResponse | None:
