@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import LockNotAvailable
 
 from services import changes, documents, transactions
 from services.changes import Difference
@@ -48,8 +49,7 @@ def apply(
     A dry run does the same and takes it back. Raises Refused with all errors at once; nothing is changed then.
     """
     with transactions.patient():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        _wait_for_others()
         plan = Plan({part.name: part.load() for part in documents.parts()})
         _read(given, plan, remove=remove, prune=prune)
         secrets = _secrets(plan)
@@ -63,6 +63,16 @@ def apply(
         if dry_run:
             transaction.set_rollback(True)
     return Outcome(tuple(differences), tuple(dict.fromkeys(plan.warnings)))
+
+
+def _wait_for_others() -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        raise Refused(["The configuration is being written by somebody else at this moment; try again."]) from None
 
 
 def _read(given: Mapping[str, object], plan: Plan, *, remove: Mapping[str, Collection[str]], prune: bool) -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import OperationalError, ProgrammingError, connection, transaction
 from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from callbacks.flow.states import State
 from callbacks.models import Callback
 from services.configuration import applying, schema
+from services.documents import Part
 from services.models import Change, ConfiguredService, NamedList, Section
 from services.types import CALLBACK
 from telephony.models import Agent, AgentGroup, Place, RoutePoint, Skill, Switch, VirtualQueue
@@ -401,14 +402,35 @@ def test_two_at_once_do_not_mix(terminal: Terminal) -> None:
     try:
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [applying.LOCK])
-        with pytest.raises(
-            CommandError, match=r"^The database did not carry it out, nothing was changed: .*lock timeout"
-        ):
-            terminal.configure(FILE)
+        assert terminal.refused(FILE) == [
+            "The configuration is being written by somebody else at this moment; try again."
+        ]
     finally:
         other.close()
     assert not Switch.objects.exists()
     assert terminal.configure(FILE)[-1] == "11 added, 0 changed, 0 removed"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OperationalError("it is away"), "it is away"),
+        (ProgrammingError("no relation"), "The database has not the tables of this release: run migrate."),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_sentence(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, error: Exception, text: str
+) -> None:
+    def fails(self: object) -> None:
+        raise error
+
+    terminal.configure(FILE)
+    monkeypatch.setattr(Part, "load", fails)
+    with pytest.raises(CommandError, match=text):
+        terminal.configure(FILE)
+    with pytest.raises(CommandError, match=text):
+        terminal.export()
+    assert terminal.export("--schema") == schema.as_text()
 
 
 def test_standard_input(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
 from services.configuration import applying, reading, words
@@ -17,6 +17,7 @@ from services.documents import Refused
 from services.reason import LONGEST_REASON
 
 STANDARD_INPUT = "-"
+NOT_MIGRATED = "The database has not the tables of this release: run migrate."
 
 
 class Command(BaseCommand):
@@ -48,8 +49,10 @@ class Command(BaseCommand):
             count = len(refused.errors)
             raise CommandError(f"{count} error{'s' if count > 1 else ''}. Nothing was changed.") from None
         except OperationalError as error:
-            # Another configure, or a database that is away: what was begun is taken back.
+            # For example a database that is away: what was begun is taken back.
             raise CommandError(f"The database did not carry it out, nothing was changed: {error}") from error
+        except ProgrammingError as error:
+            raise CommandError(f"{NOT_MIGRATED} Nothing was changed: {error}") from error
         for warning in outcome.warnings:
             self.stderr.write(f"Warning: {warning}")
         for line in words.lines(outcome.differences):
