@@ -3,6 +3,7 @@ environment (docs/environment.md)."""
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -48,8 +49,12 @@ forwarded_allow_ips = settings.FORWARDED_ALLOW_IPS
 # (header_map = "dangerous") would let any client forge what the proxy says.
 forwarder_headers = "GMS_USER"
 
+# From the first line on; Django configures logging only in the workers.
+logconfig_dict = settings.LOGGING
+logging.captureWarnings(True)
 accesslog = "-"
 logger_class = AccessLog
-access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(M)s ms'
+# Commas, because "200 8123" would be taken for a telephone number and be masked.
+access_log_format = '%(h)s "%(m)s %(U)s" %(s)s, %(B)s bytes, %(M)s ms'
 # Nobody steers it while it runs but its supervisor.
 control_socket_disable = True
