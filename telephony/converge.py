@@ -368,8 +368,13 @@ def kick_unsettled(now: datetime, *, owners: set[str] | None = None) -> int:
 
 
 def end_silent(now: datetime) -> int:
-    """Legs that were sent and of which the switch says nothing for 2 s: deleted, and ended as UNKNOWN."""
-    silent = Leg.objects.filter(state=LegState.SENT, dialling_seen=False, sent_at__lte=now - PATIENCE)
+    """Legs that were sent and of which the switch says nothing for 2 s: deleted, and ended as UNKNOWN.
+
+    Not while nobody listens: what the switch says is not heard then, and whoever takes over asks it for all legs.
+    """
+    silent = Leg.objects.filter(
+        state=LegState.SENT, dialling_seen=False, sent_at__lte=now - PATIENCE, switch__in=lease.live_switches()
+    )
     found = list(silent.select_related("switch")[:100])
     for leg in found:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.functions import Now
 
 from telephony.models import Switch
@@ -23,10 +23,16 @@ class Superseded(Exception):
 
 
 def acquire(*, switch: int, holder: str) -> int | None:
-    """Take the lease when it is free, has run out or is ours; the new epoch, or None while another one holds it."""
+    """Take the lease when it is free, has run out or is ours; the new epoch, or None while another one holds it.
+
+    Nobody dials before its first renewal with an event socket: the one that was there a moment ago was another's.
+    """
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now()) | Q(lease_holder=holder)
     taken = Switch.objects.filter(free, pk=switch).update(
-        lease_holder=holder, lease_epoch=F("lease_epoch") + 1, lease_until=Now() + LEASE
+        lease_holder=holder,
+        lease_epoch=F("lease_epoch") + 1,
+        lease_until=Now() + LEASE,
+        reachable_at=Case(When(reachable_at__gt=Now() - LEASE, then=Now() - LEASE), default=F("reachable_at")),
     )
     if not taken:
         return None

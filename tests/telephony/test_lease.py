@@ -46,6 +46,19 @@ def test_one_holds_the_other_stands_by(switch: int) -> None:
 
 
 @pytest.mark.django_db
+def test_nobody_dials_while_the_lease_changes_hands_before_the_next_holder_has_a_socket(switch: int) -> None:
+    lease.acquire(switch=switch, holder=ANN)
+    lease.renew(switch=switch, holder=ANN, epoch=1, connected=True)
+    lease.release(switch=switch, holder=ANN, epoch=1)
+    assert lease.acquire(switch=switch, holder=BOB) == 2
+    assert not lease.is_live(switch)
+    lease.renew(switch=switch, holder=BOB, epoch=2, connected=False)
+    assert not lease.is_live(switch)
+    lease.renew(switch=switch, holder=BOB, epoch=2, connected=True)
+    assert lease.is_live(switch)
+
+
+@pytest.mark.django_db
 def test_a_lease_that_ran_out_is_taken_over_with_the_next_epoch(switch: int) -> None:
     lease.acquire(switch=switch, holder=ANN)
     run_out(switch)
