@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms import BoundField, formset_factory
+from django.utils.crypto import salted_hmac
 
 from services.catalogue import LIST_OPTIONS, SECTION_OPTIONS, Option, OptionError, effects, list_option, section_option
 from services.catalogue.effects import NoEffect
@@ -118,6 +120,19 @@ def make_rows(form: forms.BaseForm, stored: list[tuple[str, str, str]]) -> BaseR
     return rows
 
 
+def fingerprint(row: Section | NamedList) -> str:
+    """What tells one version of a row from another; with a key, as secrets stand in it."""
+    stored = row.options if isinstance(row, Section) else row.sections
+    return salted_hmac("services.rows_form", json.dumps(stored, sort_keys=True), algorithm="sha256").hexdigest()
+
+
+def refuse_if_changed(form: SectionForm | NamedListForm) -> None:
+    """What was changed meanwhile must not be undone by a page that never showed it."""
+    if form.cleaned_data.get("seen") and form.cleaned_data["seen"] != fingerprint(form.instance):
+        noun = form.instance._meta.verbose_name
+        form.add_error(None, f"Somebody else changed this {noun} since you opened the page. Open it anew.")
+
+
 @dataclass(frozen=True)
 class KnownRow:
     """A key that this release knows, with its field."""
@@ -148,6 +163,7 @@ class SectionForm(SectionModelForm):
     """A global section. An empty field is unset: what services say themselves, or the built-in default, counts."""
 
     instance: Section
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
     why = reason_field()
 
     class Meta:
@@ -156,6 +172,7 @@ class SectionForm(SectionModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["seen"].initial = fingerprint(self.instance)
         stored: dict[str, str] = self.instance.options
         self.known = {
             option.name: option
@@ -190,6 +207,7 @@ class SectionForm(SectionModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        refuse_if_changed(self)
         if self.rows.is_valid():
             for form in self.rows.forms:
                 key = form.cleaned_data.get("key", "")
@@ -217,6 +235,7 @@ class NamedListForm(ListModelForm):
     """A named list: sections of keys and texts."""
 
     instance: NamedList
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
     why = reason_field()
 
     class Meta:
@@ -225,6 +244,7 @@ class NamedListForm(ListModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["seen"].initial = fingerprint(self.instance)
         stored = [
             (section, key, text)
             for section, texts in sorted(self.instance.sections.items())
@@ -240,6 +260,7 @@ class NamedListForm(ListModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        refuse_if_changed(self)
         if self.rows.is_valid():
             for form in self.rows.forms:
                 given = form.cleaned_data

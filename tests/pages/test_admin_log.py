@@ -284,3 +284,28 @@ def test_a_list_is_edited_by_rows_that_are_checked_where_they_are_known(admin_cl
     assert named.sections == {"services": {"voice": "false"}, "x": {"y": "anything"}}
     sent["rows-0-section"] = ""
     assert "A key of a list stands in a section." in admin_client.post(page_of(named), sent).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("row", "elsewhere"),
+    [
+        (Section(name="callback", options={"_throttle_ttl_1": "300"}), {"options": {"_throttle_ttl_1": "60"}}),
+        (NamedList(name="GMS_Resources", sections={"DNIS": {"a1": "5115"}}), {"sections": {"DNIS": {"a1": "5116"}}}),
+    ],
+    ids=["section", "list"],
+)
+def test_what_somebody_else_saved_meanwhile_is_not_undone(
+    admin_client: Client, row: Section | NamedList, elsewhere: dict[str, Any]
+) -> None:
+    row.pk = None
+    row.save()
+    page = reverse(f"admin:services_{row._meta.model_name}_change", args=[row.pk])
+    form = admin_client.get(page).context["adminform"].form
+    sent = {name: form[name].value() for name in form.fields} | {"rows-TOTAL_FORMS": "0", "rows-INITIAL_FORMS": "0"}
+    type(row).objects.filter(pk=row.pk).update(**elsewhere)
+    answer = admin_client.post(page, sent)
+    assert f"Somebody else changed this {row._meta.verbose_name} since you opened the page." in answer.content.decode()
+    assert type(row).objects.filter(pk=row.pk, **elsewhere).exists()
+    assert not Change.objects.exists()
+    again = admin_client.get(page).context["adminform"].form
+    assert admin_client.post(page, sent | {"seen": again["seen"].value()}).status_code == 302
