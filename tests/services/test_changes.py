@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
 
 from callbacks import actions as callback_actions
 from callbacks.flow.states import State
 from callbacks.models import Callback
-from services import actions, changes, documents
+from services import actions, changes, documents, uses
 from services.configuration import applying
 from services.documents import Refused
 from services.models import QUERY, START, ApiKey, Change, ConfiguredService
@@ -266,3 +268,47 @@ def test_a_start_that_comes_just_too_late_stores_nothing() -> None:
     with pytest.raises(callback_actions.ServiceGone, match="voice"):
         callback_actions.start(service=read, parameters=parameters, desired_at=None, actor="app", now=LATER)
     assert not Callback.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_start_in_the_middle_of_a_deletion(locked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits and finds no service. Without the lock, the control, it comes through, and the constraint decides."""
+    options = {"_urs_virtual_queue": "VQ", "_target": "Billing@S.GA", "_route_point": "8999@S"}
+    services = {"voice": {"configuration": "User Terminated Immediate", "options": options}}
+    applying.apply({**FILE, "services": services}, actor="configure", now=NOW)
+    read = ConfiguredService.objects.get()
+    outcomes: list[str] = []
+
+    def start() -> None:
+        parameters = {"_customer_number": "5115"}
+        try:
+            callback_actions.start(service=read, parameters=parameters, desired_at=None, actor="app", now=LATER)
+            outcomes.append("started")
+        except callback_actions.ServiceGone:
+            outcomes.append("no service")
+        finally:
+            connection.close()
+
+    starting = threading.Thread(target=start)
+
+    def nothing_uses_it(service: ConfiguredService) -> list[str]:
+        starting.start()
+        starting.join(timeout=1)
+        return []
+
+    monkeypatch.setattr(uses, "of_service", nothing_uses_it)
+    if not locked:
+        monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **kwargs: rows)
+    try:
+        actions.delete_service(ConfiguredService.objects.get(), actor="sam", now=LATER)
+        outcomes.append("deleted")
+    except actions.InUse as in_use:
+        outcomes.append(str(in_use))
+    starting.join()
+    if locked:
+        assert sorted(outcomes) == ["deleted", "no service"]
+        assert (ConfiguredService.objects.count(), Callback.objects.count()) == (0, 0)
+    else:
+        assert outcomes == ["started", "voice cannot be deleted: a callback of it was just started."]
+        assert Callback.objects.get().service == read

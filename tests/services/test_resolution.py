@@ -1,8 +1,16 @@
 from __future__ import annotations
 
-import pytest
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services import types
 from services.catalogue import CALLBACK_OPTIONS
+from services.configurations import CommonDefaultConfiguration
 from services.kinds import Treatment
 from services.resolution import (
     OptionError,
@@ -15,7 +23,7 @@ from services.resolution import (
     resolve,
     resolve_one,
 )
-from services.types import UnknownType
+from services.types import CALLBACK, UnknownType
 from tests.services.doubles import COMPLETE, Service
 
 
@@ -277,3 +285,61 @@ def test_problems_of_a_type_that_is_gone() -> None:
     assert problems(Service(type="chat")) == [
         "no service type 'chat' is registered; registered are: callback, office-hours, capacity"
     ]
+
+
+# What may stand at one level; a negative limit is a value, the default, and lets no other level decide.
+LEVEL = st.sampled_from([None, "", "  ", "-1", "-300", "0", "9", " 7 ", "$limit$", "$missing$"])
+HARD_DEFAULTS = {
+    "_throttle_callbacks_per_service_1": 500,
+    "_throttle_ttl_1": 300,
+    "_throttle_callbacks_per_service_2": 1000,
+    "_throttle_ttl_2": 3600,
+    "_throttle_request_parameters_limit": 6,
+}
+
+
+@given(
+    name=st.sampled_from(sorted(HARD_DEFAULTS)),
+    own=LEVEL,
+    preset=LEVEL.filter(lambda text: "$" not in (text or "")),
+    of_section=LEVEL.filter(lambda text: "$" not in (text or "")),
+    override=LEVEL.filter(lambda text: "$" not in (text or "")),
+    parameter=st.sampled_from(["", "3", "-2"]),
+)
+@settings(deadline=None)
+def test_the_first_that_is_not_empty_counts(
+    name: str, own: str | None, preset: str | None, of_section: str | None, override: str | None, parameter: str
+) -> None:
+    def levels() -> Iterator[str]:
+        """Highest first."""
+        yield override or ""
+        yield (own or "").replace("$limit$", parameter)
+        yield preset or ""
+        yield of_section or ""
+        yield str(HARD_DEFAULTS[name])
+
+    text = next(text for text in levels() if text.strip())
+    presets = {name: preset} if preset is not None else {}
+    configuration = CommonDefaultConfiguration("Mine", presets)
+    kind_of_service = dataclasses.replace(CALLBACK, name="mine", configurations=(configuration,))
+    service = Service(
+        {**COMPLETE, **({name: own} if own is not None else {})},
+        type="mine",
+        configuration="Mine",
+        global_sections={"callback": {name: of_section}} if of_section is not None else {},
+    )
+    overrides = {name: override} if override is not None else {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(types._registry, "mine", kind_of_service)
+
+        request: dict[str, Any] = {
+            "overrides": {"_call_direction": "USERTERMINATED", **overrides},
+            "parameters": {"limit": parameter},
+        }
+        if "$" in text:
+            with pytest.raises(OptionError, match=name):
+                resolve(service, **request)
+            return
+        number = int(text) if int(text) >= 0 else HARD_DEFAULTS[name]
+        assert resolve(service, **request)[name] == number
+        assert resolve_one(service, name, **request) == number
