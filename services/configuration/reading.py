@@ -136,7 +136,9 @@ def _refuse_deep(text: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            raise yaml.MarkedYAMLError(problem=f"nested deeper than {DEEPEST}", problem_mark=event.start_mark)
+            mark = event.start_mark
+            place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"
+            raise Refused([f"{place}: this is nested deeper than {DEEPEST}."])
 
 
 def _whole(digits: str) -> int | str:
