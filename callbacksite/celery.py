@@ -64,8 +64,9 @@ def begin_worker(sender: Any, **_: object) -> None:
     """
     from scheduling import heartbeats, totals
 
-    sender.heart = heartbeats.Heart(*(heartbeats.of_queue(queue) for queue in sender.app.amqp.queues.consume_from))
-    sender.heart.start()
+    # Not as `heart`: there Celery keeps one of its own, unless started with --without-heartbeat.
+    sender.sign_of_life = heartbeats.Heart(*map(heartbeats.of_queue, sender.app.amqp.queues.consume_from))
+    sender.sign_of_life.start()
     totals.begin()
 
 
@@ -73,7 +74,7 @@ def begin_worker(sender: Any, **_: object) -> None:
 def end_worker(sender: Any, **_: object) -> None:
     from scheduling import totals
 
-    if heart := getattr(sender.consumer, "heart", None):
+    if heart := getattr(sender.consumer, "sign_of_life", None):
         heart.end()
     totals.finish()
 

@@ -6,19 +6,21 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import pytest
+from celery.worker.consumer.heart import Heart as CeleryHeart
 from django.db import OperationalError, connection
 from django.db.models.functions import Now
 from django.test import Client, override_settings
 from django.utils import timezone
 
 from callbacksite import health
-from callbacksite.celery import app
+from callbacksite.celery import app, begin_worker, end_worker
 from callbacksite.probe import NoAnswer, Probe
-from scheduling import heartbeats, kick
+from scheduling import heartbeats, kick, totals
 from scheduling.models import Heartbeat
 from telephony import lease
 from telephony.models import Switch
@@ -241,6 +243,22 @@ def test_a_heart_beats_on_when_the_database_was_away() -> None:
             assert heartbeats.pulses().keys() == {"workers/flow", "workers/outside"}
             heart.end()
     assert len(calls) >= 4
+    assert heartbeats.pulses() == {}
+
+
+def test_a_worker_leaves_celerys_own_heart_alone() -> None:
+    own = mock.Mock()
+    consumer = SimpleNamespace(heart=own, app=mock.Mock())
+    consumer.app.amqp.queues.consume_from = {"flow": None, "outside": None}
+    with mock.patch.object(totals, "begin"), mock.patch.object(totals, "finish"):
+        begin_worker(sender=consumer)
+        until = time.monotonic() + 30
+        while not heartbeats.pulses() and time.monotonic() < until:
+            time.sleep(0.01)
+        assert heartbeats.pulses().keys() == {"workers/flow", "workers/outside"}
+        CeleryHeart(mock.Mock()).stop(consumer)
+        end_worker(sender=SimpleNamespace(consumer=consumer))
+    own.stop.assert_called_once_with()
     assert heartbeats.pulses() == {}
 
 
