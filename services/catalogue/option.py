@@ -10,6 +10,8 @@ from services.kinds import BadValue, Kind, shown
 
 DAY = 86_400
 YEAR = 366 * DAY
+# What errors quote instead of a secret.
+HIDDEN = "(a secret)"
 
 
 class OptionError(ValueError):
@@ -97,6 +99,8 @@ class Option:
                 raise self.error(text, error) from None
 
     def error(self, text: str, error: ValueError) -> OptionError:
+        if self.secret:
+            return OptionError(self.name, HIDDEN, self.allowed)
         if isinstance(error, BadValue):
             return OptionError(self.name, error.given, error.allowed)
         return OptionError(self.name, text, self.allowed, detail=str(error))

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from services import kinds, resolution, uses
 from services.catalogue import Option, OptionError, effects, list_option, section_option
+from services.catalogue.option import HIDDEN
 from services.configuration import schema
 from services.documents import (
     LONGEST_NAME,
@@ -338,12 +339,13 @@ def read_texts(given: object, place: str, plan: Plan, known: Callable[[str], Opt
     texts = {}
     for key, value in given.items():
         text = as_text(value)
+        quoted = HIDDEN if is_secret(known(key), key) else text
         if not key.strip() or len(key) > _LONGEST_KEY or not is_line(key):
             plan.refuse(place, key, f"a key of 1 to {_LONGEST_KEY} characters in one line")
         elif isinstance(value, Mapping | list) and not _is_structured(known(key)):
-            plan.refuse(f"{place}.{key}", text, "a text, a number, true or false")
+            plan.refuse(f"{place}.{key}", quoted, "a text, a number, true or false")
         elif not is_storable(text):
-            plan.refuse(f"{place}.{key}", text, "a text that can be stored (no NUL, no half characters)")
+            plan.refuse(f"{place}.{key}", quoted, "a text that can be stored (no NUL, no half characters)")
         else:
             texts[key] = text
     return texts

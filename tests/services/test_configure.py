@@ -555,6 +555,17 @@ def test_secret_options_stay_when_the_file_does_not_say_them(terminal: Terminal)
     assert ConfiguredService.objects.get().options == {"_ttl": "60"}
 
 
+@pytest.mark.parametrize("bad", [{"a": "s3cret"}, ["s3cret"], "s3cret\0", "s3\tcret", 100 * "s3cret"])
+def test_no_error_quotes_a_secret(terminal: Terminal, bad: object) -> None:
+    for file in (
+        {"services": {"voice": {"options": {"password": bad}}}},
+        {"services": {"voice": {"options": {"_password": bad, "_ttl": 0}}}},
+        {"sections": {"server": {"password": bad}, "callback": {"_throttle_ttl_1": "soon"}}},
+    ):
+        for error in terminal.refused(file):
+            assert "s3" not in error
+
+
 def test_agents_have_one_login_each_and_may_exchange_them(terminal: Terminal) -> None:
     for name in ("kate", "omar"):
         User.objects.create_user(name)
