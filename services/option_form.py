@@ -35,6 +35,10 @@ else:
 FIELD_PREFIX = "option"
 UNKNOWN = "unknown"
 
+# More boxes than these are folded; so many of the ticked ones are named on the fold.
+MOST_OPEN = 12
+MOST_NAMED = 5
+
 SELECTED = mark_safe(" selected")
 
 Choices = list[tuple[str, str]]
@@ -54,6 +58,28 @@ class SeveralBoxes(forms.CheckboxSelectMultiple):
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         given = super().value_from_datadict(data, files, name)
         return ",".join(given) if isinstance(given, list) else given
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: BaseRenderer | None = None
+    ) -> SafeString:
+        boxes = super().render(name, value, attrs, renderer)
+        if len(list(self.choices)) <= MOST_OPEN:
+            return boxes
+        return format_html(
+            '<details class="several"><summary>{}</summary>'
+            '<label class="several-find" hidden>Find <input type="search" autocomplete="off"></label>'
+            "{}</details>",
+            chosen_in_words(self.format_value(value)),
+            boxes,
+        )
+
+
+def chosen_in_words(chosen: list[str]) -> str:
+    """What a fold of boxes says of those that are ticked; options.js says it anew when they change."""
+    if not chosen:
+        return "none chosen"
+    more = ", …" if len(chosen) > MOST_NAMED else ""
+    return f"{len(chosen)} chosen: {', '.join(chosen[:MOST_NAMED])}{more}"
 
 
 class DropDown(forms.Select):
@@ -179,6 +205,10 @@ class Row:
         return f"{self.bound.auto_id}_effect"
 
     @property
+    def described_by(self) -> str:
+        return f"{self.help_id} {self.messages_id}" + (f" {self.effect_id}" if self.no_effect else "")
+
+    @property
     def is_group(self) -> bool:
         return isinstance(self.bound.field.widget, SeveralBoxes)
 
@@ -211,11 +241,10 @@ class Row:
     @property
     def control(self) -> SafeString:
         """The widget, tied to its help and its messages."""
-        described = f"{self.help_id} {self.messages_id}" + (f" {self.effect_id}" if self.no_effect else "")
-        attributes: dict[str, str | bool] = {"aria-describedby": described}
+        attributes: dict[str, str | bool] = {} if self.is_group else {"aria-describedby": self.described_by}
         if self.bound.errors:
             attributes["aria-invalid"] = "true"
-        if self.inherited and not isinstance(self.bound.field.widget, forms.Select):
+        if self.inherited and not self.is_group and not isinstance(self.bound.field.widget, forms.Select):
             attributes["placeholder"] = self.inherited
         return self.bound.as_widget(attrs=attributes)
 

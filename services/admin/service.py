@@ -53,6 +53,7 @@ class ConfiguredServiceAdmin(LoggedAdmin):
     list_filter = (StateFilter, TypeFilter, ConfigurationFilter)
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     search_fields = ("name",)
     actions = ("compare",)
     add_form_template = "admin/services/configuredservice/add_form.html"

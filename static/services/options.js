@@ -24,7 +24,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // --- values -------------------------------------------------------------------------------------------------------
 
-  const controls = (row) => [...row.querySelectorAll("input, select, textarea")];
+  const controls = (row) => [...row.querySelectorAll("input:not([type=search]), select, textarea")];
 
   function text(row) {
     const [first] = controls(row);
@@ -41,7 +41,26 @@ document.addEventListener("DOMContentLoaded", () => {
       first.value = wanted;
     }
     first.dispatchEvent(new Event("input", { bubbles: true }));
-    first.focus();
+    (row.querySelector(".several > summary") || first).focus();
+  }
+
+  // --- many boxes, folded -------------------------------------------------------------------------------------------
+
+  const most_named = 5;
+
+  function nameChosen(row) {
+    const summary = row.querySelector(".several > summary");
+    if (!summary) return;
+    const chosen = controls(row).filter((box) => box.checked).map((box) => box.value);
+    const named = chosen.slice(0, most_named).join(", ") + (chosen.length > most_named ? ", …" : "");
+    summary.textContent = chosen.length ? `${chosen.length} chosen: ${named}` : "none chosen";
+  }
+
+  function findBoxes(search) {
+    const wanted = search.value.trim().toLowerCase();
+    for (const box of controls(search.closest(".several"))) {
+      box.closest("div").hidden = !box.value.toLowerCase().includes(wanted);
+    }
   }
 
   const squeezed = (several) => several.split(",").map((item) => item.trim()).filter(Boolean).join(",");
@@ -210,9 +229,11 @@ document.addEventListener("DOMContentLoaded", () => {
   form.addEventListener("input", (event) => {
     if (event.target === filter) { show(); return; }
     if (tools.contains(event.target)) return;
+    if (event.target.closest(".several-find")) { findBoxes(event.target); return; }
     const row = event.target.closest(".option-row");
     if (row) {
       markDifference(row);
+      nameChosen(row);
       if (row.dataset.family) growFamily(row);
       show();
     }
@@ -226,6 +247,12 @@ document.addEventListener("DOMContentLoaded", () => {
       setText(row, row.dataset.inherited);
     }
   });
+  for (const find of form.querySelectorAll(".several-find")) {
+    find.hidden = false;
+    find.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") event.preventDefault();
+    });
+  }
   filter.addEventListener("keydown", (event) => {
     if (event.key === "Escape") { filter.value = ""; show(); event.preventDefault(); }
     // Enter in a search box must not save the service.

@@ -227,6 +227,7 @@ def test_pages_are_accessible(anna: Open, service: ConfiguredService, scheme: An
         "",
         "services/configuredservice/",
         "services/configuredservice/add/",
+        "callbacks/callback/",
         path_of(service),
         path_of(other),
         f"services/configuredservice/{service.pk}/copy/",
@@ -323,3 +324,39 @@ def test_an_admins_first_day(anna: Open, live_server: LiveServer) -> None:
         ("services", "voice-billing", "anna"),
         ("services", "voice-billing", "anna"),
     ]
+
+
+def test_many_boxes_are_folded_named_found_and_ticked_by_keyboard(anna: Open, service: ConfiguredService) -> None:
+    page = anna(path_of(service))
+    fold = row(page, "_overwritable_options").locator("summary")
+    expect(fold).to_have_text("none chosen")
+    fold.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("ttl")
+    expect(row(page, "_overwritable_options").locator("label:visible")).to_have_text(
+        [re.compile("Find"), re.compile("_ttl"), re.compile("_urs_queued_ttl")]
+    )
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(fold).to_have_text("1 chosen: _ttl")
+    save(page)
+    expect(page.locator(".messagelist")).to_contain_text("changed successfully")
+    service.refresh_from_db()
+    assert service.options["_overwritable_options"] == "_ttl"
+    expect(row(anna(path_of(service)), "_overwritable_options").locator("summary")).to_have_text("1 chosen: _ttl")
+
+
+def test_options_without_effect_say_so_and_are_found(anna: Open, service: ConfiguredService) -> None:
+    page = anna(path_of(service))
+    expect(row(page, "_throttle_ttl_1").locator(".option-effect")).to_have_text(
+        "no effect yet Comes with the limits on requests."
+    )
+    expect(row(page, "_ttl").locator(".option-effect")).to_have_count(0)
+    page.get_by_label("Filter options").fill("no effect yet limits")
+    expect(row(page, "_throttle_ttl_1")).to_be_visible()
+    expect(row(page, "_ttl")).to_be_hidden()
+    Section.objects.create(name="callback")
+    page = anna(f"services/section/{Section.objects.get().pk}/change/")
+    expect(page.locator("#id_known-_throttle_ttl_1_effect")).to_contain_text("no effect yet")
