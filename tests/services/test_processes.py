@@ -57,7 +57,8 @@ def test_a_change_counts_at_once_in_another_process(other: subprocess.Popen[str]
         assert other.stdin
         assert other.stdout
         print("_ttl _throttle_ttl_1", file=other.stdin, flush=True)
-        return other.stdout.readline().strip()
+        answer: str = other.stdout.readline()
+        return answer.strip()
 
     def configure(**parts: object) -> None:
         applying.apply(parts, actor="configure", now=NOW, prune=True)
