@@ -22,9 +22,11 @@ from callbacks import actions, tasks
 from callbacks.audit import run
 from callbacks.models import Callback, Pending
 from callbacksite import logs
+from scheduling import kick
 from services.models import START, ApiKey
-from telephony import switches
+from telephony import matching, switches
 from telephony.switch import Unavailable
+from telephony.tasks import match_agent
 from tests.world import HUMAN, World
 
 CALLBACK = "369-f5d50ce1-0123-4567-8901-234567890123"
@@ -101,6 +103,24 @@ def test_a_task_that_failed_names_its_callback_and_the_next_one_does_not() -> No
     assert first["callback"] == CALLBACK
     assert "RuntimeError: no idea what ***32 is" in first["exception"]
     assert "callback" not in second
+
+
+def test_what_follows_a_task_is_not_taken_for_the_same_callback() -> None:
+    """An agent is matched within the task that decided about a callback."""
+
+    def decide(*_: object, **__: object) -> None:
+        kick.publish(match_agent.name, ("kate",))
+
+    def match(*_: object, **__: object) -> None:
+        logging.getLogger("telephony").warning("nobody waits")
+
+    with (
+        logged() as lines,
+        mock.patch.object(actions, "advance", decide),
+        mock.patch.object(matching, "match_agent", match),
+    ):
+        tasks.advance.run(CALLBACK)
+    assert "callback" not in lines.only("telephony")
 
 
 @pytest.mark.django_db(transaction=True)
