@@ -79,6 +79,9 @@ class CallbackAdmin(LookOnlyAdmin):
     )
     inlines = (AttemptInline, JournalInline)
 
+    class Media:
+        css = {"all": ["services/admin.css"]}
+
     @admin.display(description="Number")
     def masked_number(self, callback: Callback) -> str:
         return callback.masked_number
