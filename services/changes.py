@@ -92,4 +92,4 @@ def _bring_back(
         part = documents.part(change.part)
         elements = [{"name": change.name, **document}] if part.is_list else {change.name: document}
         given, remove = {change.part: elements}, {}
-    return applying.apply(given, remove=remove, actor=actor, reason=reason, now=now).differences
+    return applying.apply(given, remove=remove, actor=actor, reason=reason, now=now, keep_secrets=True).differences

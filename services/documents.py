@@ -23,6 +23,8 @@ from services.kinds import shown
 Document = dict[str, Any]
 
 LONGEST_NAME = 128
+# What an exported file says of a secret, which it does not show: what is stored stays.
+KEPT = "(secret, kept as it is)"
 SECRET_NAMES = re.compile(r"(?i)password|passwd|secret|credential|api[-_.]?key|private[-_.]?key|access[-_.]?token")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
@@ -45,10 +47,15 @@ class Wanted:
 
 
 class Plan:
-    """What is there, what is wanted instead, and what is to be said about it."""
+    """What is there, what is wanted instead, and what is to be said about it.
 
-    def __init__(self, before: Mapping[str, Mapping[str, Document]]) -> None:
+    With `keep_secrets` the secrets of a thing stay where nothing is said of them; otherwise they go, like everything
+    else that a file leaves out.
+    """
+
+    def __init__(self, before: Mapping[str, Mapping[str, Document]], *, keep_secrets: bool = False) -> None:
         self.before = before
+        self.keep_secrets = keep_secrets
         self.secrets: dict[str, Mapping[str, Mapping[str, str]]] = {}
         self.wanted: dict[str, dict[str, Wanted]] = {part.name: {} for part in parts()}
         self.removed: dict[str, set[str]] = {part.name: set() for part in parts()}
@@ -91,8 +98,18 @@ class Plan:
         stored = self._secrets(part).get(name, {})
         return sorted(secret for secret, text in wanted.secrets.items() if text != stored.get(secret, ""))
 
+    def secrets_wanted(self, part: str, name: str, given: Mapping[str, str], place: str) -> dict[str, str]:
+        """The secrets of a thing as they are to be, where a file gives these for it; an empty one goes."""
+        stored = self._secrets(part).get(name, {})
+        wanted = {} if self.keep_secrets else dict.fromkeys(stored, "")
+        for key, text in given.items():
+            wanted[key] = stored.get(key, "") if text == KEPT else text
+            if text == KEPT and key not in stored:
+                self.warn(f"{place}.{key}", "is to be kept, but none is stored here.")
+        return wanted
+
     def _secrets(self, name: str) -> Mapping[str, Mapping[str, str]]:
-        """What is stored, read when a file first says a secret of this part, before anything is written."""
+        """What is stored, read when a file first asks for it, before anything is written."""
         if name not in self.secrets:
             each = part(name)
             self.secrets[name] = {each.key(row): each.secrets(row) for row in each.rows()}
@@ -143,6 +160,10 @@ class Part(ABC):
     def load(self) -> dict[str, Document]:
         """The documents of all, by name."""
         return dict(sorted((self.key(row), self.document(row)) for row in self.rows()))
+
+    def exported(self, row: Any) -> Document:
+        """The document as a file has it: of secrets it says that they are kept."""
+        return self.document(row)
 
     def element(self, name: str, document: Document) -> object:
         """What an exported file says about one."""

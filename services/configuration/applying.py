@@ -35,11 +35,13 @@ def apply(
     remove: Mapping[str, Collection[str]] = MappingProxyType({}),
     prune: bool = False,
     dry_run: bool = False,
+    keep_secrets: bool = False,
 ) -> Outcome:
     """Make the configuration what a file says, in one transaction.
 
     `given` is the file's mapping from part to elements; `remove` are names by part that are to go, with `prune` all go
-    that a part in the file does not name.
+    that a part in the file does not name. `keep_secrets`: the secrets of what is given stay, though it does not name
+    them.
 
     1. Read what is there and what is given: names, shapes, references among telephony's parts.
     2. Write what differs; then remove what is to go, unless something uses it.
@@ -50,7 +52,7 @@ def apply(
     """
     with transactions.patient():
         _wait_for_others()
-        plan = Plan({part.name: part.load() for part in documents.parts()})
+        plan = Plan({part.name: part.load() for part in documents.parts()}, keep_secrets=keep_secrets)
         _read(given, plan, remove=remove, prune=prune)
         secrets = _secrets(plan)
         _write(plan)

@@ -16,7 +16,7 @@ except ImportError:  # a PyYAML without libyaml; slower
     from yaml import SafeDumper  # type: ignore[assignment]
 
 HEADER = """\
-# Made by manage.py export_configuration; manage.py configure reads it. Secrets, such as passwords, are left out: a
+# Made by manage.py export_configuration; manage.py configure reads it. Secrets, such as passwords, are not shown: a
 # configure leaves those that are stored as they are.
 """
 
@@ -39,13 +39,13 @@ _Dumper.add_representer(str, _represent_text)
 def tree() -> dict[str, Any]:
     """The file as one mapping, in a fixed order; also parts that are empty, so that --prune makes an exact copy."""
     return {
-        part.name: (
-            [part.element(name, document) for name, document in part.load().items()]
-            if part.is_list
-            else {name: part.element(name, document) for name, document in part.load().items()}
-        )
-        for part in documents.parts()
+        part.name: list(_elements(part).values()) if part.is_list else _elements(part) for part in documents.parts()
     }
+
+
+def _elements(part: documents.Part) -> dict[str, object]:
+    found = sorted((part.key(row), part.exported(row)) for row in part.rows())
+    return {name: part.element(name, document) for name, document in found}
 
 
 def as_yaml() -> str:

@@ -13,6 +13,7 @@ from services.catalogue import Option, OptionError, effects, list_option, sectio
 from services.catalogue.option import HIDDEN
 from services.configuration import schema
 from services.documents import (
+    KEPT,
     LONGEST_NAME,
     SECRET_NAMES,
     Document,
@@ -76,8 +77,9 @@ class Services(Part):
         if "options" in given:
             known = kind_of_service.option
             texts = read_texts(given["options"], f"{place}.options", plan, known)
-            secrets = {key: text for key, text in texts.items() if is_secret(known(key), key)}
-            options = {key: texts[key] for key in sorted(texts) if key not in secrets and texts[key].strip()}
+            hidden = {key: text for key, text in texts.items() if is_secret(known(key), key)}
+            secrets = plan.secrets_wanted(self.name, name, hidden, f"{place}.options")
+            options = {key: texts[key] for key in sorted(texts) if key not in hidden and texts[key].strip()}
         return Wanted({"type": kind_of_service.name, "configuration": configuration, "options": options}, secrets)
 
     def _type(self, given: Mapping[str, Any], before: Document | None, place: str, plan: Plan) -> ServiceType | None:
@@ -101,6 +103,10 @@ class Services(Part):
             plan.refuse(f"{place}.configuration", text, _one_of(names))
             return CUSTOM if CUSTOM in names else names[0]
         return text
+
+    def exported(self, row: ConfiguredService) -> Document:
+        document = self.document(row)
+        return {**document, "options": _with_secrets(document["options"], self.secrets(row))}
 
     def secrets(self, row: ConfiguredService) -> dict[str, str]:
         return {name: text for name, text in resolution.explicit_texts(row).items() if self._hides(row.type, name)}
@@ -232,6 +238,9 @@ class Sections(Part):
     def document(self, row: Section) -> Document:
         return _shown(row.options, lambda key: is_secret(section_option(row.name, key), key))
 
+    def exported(self, row: Section) -> Document:
+        return _with_secrets(self.document(row), self.secrets(row))
+
     def secrets(self, row: Section) -> dict[str, str]:
         return {
             key: as_text(text) for key, text in row.options.items() if is_secret(section_option(row.name, key), key)
@@ -242,8 +251,9 @@ class Sections(Part):
             return None
         place = f"sections.{name}"
         texts = read_texts(given, place, plan, functools.partial(section_option, name))
-        secrets = {key: text for key, text in texts.items() if is_secret(section_option(name, key), key)}
-        return Wanted({key: texts[key] for key in sorted(texts) if key not in secrets and texts[key].strip()}, secrets)
+        hidden = {key: text for key, text in texts.items() if is_secret(section_option(name, key), key)}
+        document = {key: texts[key] for key in sorted(texts) if key not in hidden and texts[key].strip()}
+        return Wanted(document, plan.secrets_wanted(self.name, name, hidden, place))
 
     def write(self, plan: Plan) -> None:
         changed = plan.changed(self.name)
@@ -298,13 +308,20 @@ class Lists(Part):
             hidden = {key for key in texts if is_secret(known(key), key)}
             secrets |= {f"{section}.{key}": texts[key] for key in hidden}
             document[section] = {key: texts[key] for key in sorted(texts) if key not in hidden and texts[key].strip()}
-        return Wanted(document, secrets)
+        return Wanted(document, plan.secrets_wanted(self.name, name, secrets, f"lists.{name}"))
 
     def check(self, plan: Plan) -> None:
         for name, wanted in plan.changed(self.name).items():
             for section, texts in wanted.document.items():
                 for key, text in texts.items():
                     _check(list_option(name, section, key), text, f"lists.{name}.{section}.{key}", plan)
+
+    def exported(self, row: NamedList) -> Document:
+        secrets = self.secrets(row)
+        return {
+            section: _with_secrets(texts, _of_section(secrets, section))
+            for section, texts in self.document(row).items()
+        }
 
     def secrets(self, row: NamedList) -> dict[str, str]:
         return {
@@ -319,7 +336,7 @@ class Lists(Part):
         rows = {row.name: row for row in NamedList.objects.filter(name__in=list(changed))}
         for name, wanted in changed.items():
             row = rows.get(name) or NamedList(name=name)
-            secrets = {**self.secrets(row), **wanted.secrets}
+            secrets = {key: text for key, text in {**self.secrets(row), **wanted.secrets}.items() if text.strip()}
             row.sections = {
                 section: {**texts, **_of_section(secrets, section)} for section, texts in wanted.document.items()
             }
@@ -327,6 +344,10 @@ class Lists(Part):
 
     def schema(self) -> schema.Schema:
         return {"type": ["object", "null"], "additionalProperties": schema.TEXTS}
+
+
+def _with_secrets(texts: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:
+    return dict(sorted({**texts, **dict.fromkeys(secrets, KEPT)}.items()))
 
 
 def read_texts(given: object, place: str, plan: Plan, known: Callable[[str], Option | None]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from callbacks.flow.states import State
 from callbacks.models import Callback
 from services.configuration import applying, schema
-from services.documents import Part
+from services.documents import KEPT, Part
 from services.models import Change, ConfiguredService, NamedList, Section
 from services.types import CALLBACK
 from telephony.models import Agent, AgentGroup, Place, RoutePoint, Skill, Switch, VirtualQueue
@@ -425,7 +425,7 @@ def test_a_database_that_cannot_be_used_is_one_sentence(
         raise error
 
     terminal.configure(FILE)
-    monkeypatch.setattr(Part, "load", fails)
+    monkeypatch.setattr(Part, "rows", fails)
     with pytest.raises(CommandError, match=text):
         terminal.configure(FILE)
     with pytest.raises(CommandError, match=text):
@@ -539,20 +539,58 @@ def test_the_password_of_a_switch_comes_from_a_file_and_is_never_exported(termin
     ]
 
 
-def test_secret_options_stay_when_the_file_does_not_say_them(terminal: Terminal) -> None:
-    terminal.configure(
-        {"services": {"voice": {"options": {"_password": "s3cret"}}}, "sections": {"server": {"password": "s3cret"}}}
-    )
-    assert "s3cret" not in terminal.export() + repr(list(Change.objects.values()))
-    file = {"services": {"voice": {"options": {"_ttl": 60}}}, "sections": {"server": {"node_id": "a"}}}
-    terminal.configure(file)
-    assert ConfiguredService.objects.get().options == {"_ttl": "60", "_password": "s3cret"}
-    assert Section.objects.get().options == {"node_id": "a", "password": "s3cret"}
-    assert terminal.configure({"services": {"voice": {"options": {"_ttl": 60, "_password": ""}}}})[-2:] == [
-        "~ service voice: _password (secret)",
-        "0 added, 1 changed, 0 removed",
+SECRETS: dict[str, Any] = {
+    "services": {"voice": {"options": {"_password": "s3cret"}}},
+    "sections": {"server": {"password": "s3cret"}},
+    "lists": {"GMS_Events": {"properties": {"password": "s3cret"}}},
+}
+
+
+def stored_secrets() -> list[dict[str, Any]]:
+    return [
+        ConfiguredService.objects.get().options,
+        Section.objects.get().options,
+        NamedList.objects.get().sections["properties"],
     ]
-    assert ConfiguredService.objects.get().options == {"_ttl": "60"}
+
+
+def test_an_export_says_that_secrets_are_kept_and_they_are(terminal: Terminal) -> None:
+    terminal.configure(SECRETS)
+    before = stored_secrets()
+    exported = terminal.export()
+    assert "s3cret" not in exported + repr(list(Change.objects.values()))
+    assert exported.count(f"password: {KEPT}") == 3
+    assert terminal.configure(exported)[-1] == "Nothing to change."
+    assert stored_secrets() == before
+
+
+def test_what_a_file_leaves_out_goes_secrets_too(terminal: Terminal) -> None:
+    terminal.configure(SECRETS)
+    file = {
+        "services": {"voice": {"options": {"_ttl": 60}}},
+        "sections": {"server": {"node_id": "a"}},
+        "lists": {"GMS_Events": {"properties": {"x": "y"}}},
+    }
+    lines = terminal.configure(file)
+    assert [line for line in lines if "secret" in line] == [
+        "~ section server: password (secret)",
+        "~ list GMS_Events: properties.password (secret)",
+        "~ service voice: _password (secret)",
+    ]
+    assert stored_secrets() == [{"_ttl": "60"}, {"node_id": "a"}, {"x": "y"}]
+
+
+def test_a_service_whose_options_are_not_given_keeps_its_secrets(terminal: Terminal) -> None:
+    terminal.configure(SECRETS)
+    terminal.configure({"services": {"voice": {"configuration": "User Terminated Delayed"}}})
+    assert ConfiguredService.objects.get().options == {"_password": "s3cret"}
+
+
+def test_a_secret_that_cannot_be_kept_is_told(terminal: Terminal) -> None:
+    assert terminal.configure({"sections": {"server": {"password": KEPT}}})[0] == (
+        "Warning: sections.server.password: is to be kept, but none is stored here."
+    )
+    assert Section.objects.get().options == {}
 
 
 @pytest.mark.parametrize("bad", [{"a": "s3cret"}, ["s3cret"], "s3cret\0", "s3\tcret", 100 * "s3cret"])
