@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +29,7 @@ T = TypeVar("T")
 
 WORKERS = 8
 ROUNDS = 5
+JITTER_SECONDS = 0.05
 # A list that is heard once, and more agents than are needed.
 SCENARIO = replace(
     HUMAN,
@@ -65,6 +68,8 @@ class Crowd(Theatre):
     def each(self, work: Callable[[], object]) -> None:
         def turn() -> None:
             self.together.wait(timeout=30)
+            # Not all at the same statement: some come while others are between two of them.
+            time.sleep(random.uniform(0, JITTER_SECONDS))
             work()
 
         for done in [self.workers.submit(turn) for _ in range(WORKERS)]:
