@@ -3,48 +3,16 @@
 from __future__ import annotations
 
 from services import kinds
-from services.catalogue.option import YEAR, Option
-from services.kinds import JSON, TIME_ZONE, WEEK_DAYS, capacity_of_day
+from services.catalogue.builtin import builtin
+from services.catalogue.option import Option
+from services.kinds import JSON, WEEK_DAYS, capacity_of_day
 
-GENERAL = "General"
 CAPACITY = "Capacity"
 
 _WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 OPTIONS = (
-    Option(
-        name="_type",
-        kind=kinds.choice("builtin", "ors"),
-        section=GENERAL,
-        default="builtin",
-        mandatory=True,
-        advanced=True,
-        help="Where the vendor's system runs the service. Kept for compatibility; both words mean the same here.",
-    ),
-    Option(
-        name="_service",
-        kind=kinds.choice("capacity"),
-        section=GENERAL,
-        default="capacity",
-        mandatory=True,
-        advanced=True,
-        help="The application behind the service.",
-    ),
-    Option(
-        name="_ttl",
-        kind=kinds.seconds(1, 10 * YEAR),
-        section=GENERAL,
-        default="30",
-        advanced=True,
-        help="How long the vendor's system keeps the answer to a request.",
-    ),
-    Option(
-        name="_timezone",
-        kind=TIME_ZONE,
-        section=GENERAL,
-        mandatory=True,
-        help="The time zone of the hours, such as Europe/Berlin. Abbreviations such as EST know no summer time.",
-    ),
+    *builtin("capacity", zone_of="the hours"),
     Option(
         name="_max_capacity",
         kind=kinds.integer(1, 1_000_000),

@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 from services import kinds
-from services.catalogue.option import YEAR, Option
-from services.kinds import DATED_HOURS, DATES, DAY, TIME_ZONE, WEEK_HOURS
+from services.catalogue.builtin import builtin
+from services.catalogue.option import Option
+from services.kinds import DATED_HOURS, DATES, DAY, WEEK_HOURS
 
-GENERAL = "General"
 HOURS = "Office Hours"
 OTHERS = "Other Office Hours"
 
 _SERVICE = kinds.service_reference("office-hours")
 
 OPTIONS = (
-    Option(
-        name="_type",
-        kind=kinds.choice("builtin", "ors"),
-        section=GENERAL,
-        default="builtin",
-        mandatory=True,
-        advanced=True,
-        help="Where the vendor's system runs the service. Kept for compatibility; both words mean the same here.",
-    ),
-    Option(
-        name="_service",
-        kind=kinds.choice("office-hours"),
-        section=GENERAL,
-        default="office-hours",
-        mandatory=True,
-        advanced=True,
-        help="The application behind the service.",
-    ),
-    Option(
-        name="_ttl",
-        kind=kinds.seconds(1, 10 * YEAR),
-        section=GENERAL,
-        default="30",
-        advanced=True,
-        help="How long the vendor's system keeps the answer to a request.",
-    ),
-    Option(
-        name="_timezone",
-        kind=TIME_ZONE,
-        section=GENERAL,
-        mandatory=True,
-        help="The time zone of the office, such as Europe/Berlin. Abbreviations such as EST know no summer time.",
-    ),
+    *builtin("office-hours", zone_of="the office"),
     Option(
         name="_bh_regular",
         kind=WEEK_HOURS,
