@@ -113,8 +113,10 @@ class PendingAdmin(LookOnlyAdmin):
 class AuditFindingAdmin(LookOnlyAdmin):
     """What the auditor found, also what is gone: docs/audit.md says what each kind means."""
 
-    list_display = ("kind", "owner", "detail", "first_seen", "last_seen", "gone_at", "repaired_at")
+    # The rest of the moments are on its page; beside them no room would be left for the sentence.
+    list_display = ("kind", "detail", "owner", "first_seen", "gone_at")
     list_filter = ("kind", ("gone_at", admin.EmptyFieldListFilter))
+    show_facets = admin.ShowFacets.NEVER
     search_fields = ("owner",)
     search_help_text = "A callback's whole id"
     ordering = ("-first_seen", "-pk")
