@@ -275,7 +275,8 @@ def _send(leg: Leg, way: Way, now: datetime) -> bool:
             # Not sent by us: somebody else dealt with the leg, or it must not be dialled and is closed below.
             refusal = upwards.Refusal(f"nobody listens to switch {leg.switch.name}", trunks.free_at(way, now))
         if refusal is not None:
-            _withdraw(leg, partial(DialRefused, party, leg.attempt, refusal.reason, refusal.retry_at), now)
+            news = partial(DialRefused, party, leg.attempt, refusal.reason, refusal.retry_at, refusal.final)
+            _withdraw(leg, news, now)
             return False
         leg.state, leg.sent_at = LegState.SENT, now
         upwards.owner().report([(owner, LegDialling(party, leg.attempt))], now)

@@ -67,12 +67,16 @@ class LegEnded:
 
 @dataclass(frozen=True)
 class DialRefused:
-    """The permit said no at the moment of ringing: nothing rang, no attempt used; `retry_at` when it may be allowed."""
+    """The permit said no at the moment of ringing: nothing rang, no attempt used; `retry_at` when it may be allowed.
+
+    `final`: it never will be.
+    """
 
     party: Party
     attempt: int
     reason: str
     retry_at: datetime | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True)

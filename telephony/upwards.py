@@ -14,10 +14,11 @@ from telephony.events import CallEvent, Party
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a phone may not ring now, and from when on it might (None: not foreseeable)."""
+    """Why a phone may not ring now, and from when on it might (None: not foreseeable). `final`: it never may."""
 
     reason: str
     retry_at: datetime | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True)
