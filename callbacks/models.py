@@ -52,6 +52,8 @@ class Callback(models.Model):
     desired_at = models.DateTimeField(help_text="The desired time; for an immediate callback the time of the request.")
     completed_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(help_text="The desired time plus `_ttl`.")
+    # The desired time less `_request_execution_time_buffer`, until the scan has told it to start.
+    start_base = models.DateTimeField(null=True)
     # Names as they were, for lists and after the row they came from is gone.
     agent = models.CharField(max_length=64, blank=True)
     queue = models.CharField(max_length=64, blank=True)
@@ -80,6 +82,8 @@ class Callback(models.Model):
             models.Index(fields=["expires_at"], name="callback_expiry"),
             # Lists by state.
             models.Index(fields=["state", "-created_at"], name="callback_state"),
+            # The scan for those whose time comes, queue by queue.
+            models.Index(fields=["queue", "start_base"], name="callback_start", condition=Q(start_base__isnull=False)),
             # The audit: those completed since the last one.
             models.Index(fields=["completed_at"], name="callback_completed", condition=Q(completed_at__isnull=False)),
         ]
