@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -28,6 +29,55 @@ class TimerFired:
 
 
 @dataclass(frozen=True)
+class StartDue:
+    """The scan found that its time less the estimated wait (`ewt`, seconds) has come, for the time it then had."""
+
+    desired_at: datetime
+    ewt: float
+
+
+@dataclass(frozen=True)
+class Rescheduled:
+    """A new desired time; `slot` is the start of the slot that is booked for it, None when it is to be now."""
+
+    actor: str
+    desired_at: datetime
+    slot: datetime | None
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Keys of the request were changed; the row has them already."""
+
+    actor: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Connected:
+    """The customer, who was asked, wants to be called now."""
+
+    actor: str
+
+
+@dataclass(frozen=True)
+class Snoozed:
+    """The customer, who was asked, wants to be asked again later."""
+
+    actor: str
+
+
+@dataclass(frozen=True)
+class Paused:
+    """The service was paused."""
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The service goes on."""
+
+
+@dataclass(frozen=True)
 class Cancelled:
     actor: str
     reason: Reason = Reason.CANCELLED
@@ -45,13 +95,45 @@ class SetAside:
     error: str
 
 
-Event = Started | TimerFired | Cancelled | Expired | SetAside | CallEvent
+@dataclass(frozen=True)
+class PushSettled:
+    """What became of the push that was sent for a visit of the stage."""
+
+    visit: int
+    delivered: bool
+    detail: str = ""
+
+
+Event = (
+    Started
+    | TimerFired
+    | StartDue
+    | Rescheduled
+    | Changed
+    | Connected
+    | Snoozed
+    | Paused
+    | Resumed
+    | PushSettled
+    | Cancelled
+    | Expired
+    | SetAside
+    | CallEvent
+)
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     cls.__name__: TypeAdapter(cls)
     for cls in (
         Started,
         TimerFired,
+        StartDue,
+        Rescheduled,
+        Changed,
+        Connected,
+        Snoozed,
+        Paused,
+        Resumed,
+        PushSettled,
         Cancelled,
         Expired,
         SetAside,

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 DEFAULT_WAITING = "SampleTreatments/next_customer_rep.wav"
 DEFAULT_FIND_AGENT_FAIL = "SampleTreatments/all_agents_busy.wav"
+CONNECT_ANYWAY = "CONNECT-ANYWAY"
 DEFAULT_ANSWERING_MACHINE = "SampleTreatments/call_fail_ans_machine.wav"
 
 
@@ -55,7 +56,16 @@ class FlowOptions:
     treatment_waiting_for_agent: Treatment
     treatment_find_agent_fail: Treatment
     treatment_answering_machine: Treatment  # _treatment_call_failure_answering_machine
-    min_queue_wait: int = 0  # callbacks that started under an older release have none
+    # Callbacks that started under an older release have none of these.
+    min_queue_wait: int = 0
+    wait_for_user_confirm: bool = False
+    user_confirm_timeout: int = 30
+    max_confirmation_attempts: int = 3  # _max_number_of_user_availability_confirmation_attempts
+    agent_availability_notification_delay: int = 30
+    on_user_confirm_timeout: str = CONNECT_ANYWAY
+    snooze_duration: int = 300
+    max_notify_delivery_attempts: int = 3
+    most_late: int = 86400  # by how much a start or a dial may be late, of _queue_poll_period(_recovery)
 
 
 FLOW_OPTIONS: TypeAdapter[FlowOptions] = TypeAdapter(FlowOptions)
@@ -97,6 +107,14 @@ def from_resolved(resolved: Mapping[str, Any]) -> FlowOptions:
             resolved["_treatment_call_failure_answering_machine"], DEFAULT_ANSWERING_MACHINE
         ),
         min_queue_wait=resolved["_min_queue_wait"],
+        wait_for_user_confirm=resolved["_wait_for_user_confirm"],
+        user_confirm_timeout=resolved["_user_confirm_timeout"],
+        max_confirmation_attempts=resolved["_max_number_of_user_availability_confirmation_attempts"],
+        agent_availability_notification_delay=resolved["_agent_availability_notification_delay"],
+        on_user_confirm_timeout=resolved["_on_user_confirm_timeout"],
+        snooze_duration=resolved["_snooze_duration"],
+        max_notify_delivery_attempts=resolved["_max_notify_delivery_attempts"],
+        most_late=60 * max(0, -min(resolved["_queue_poll_period"][0], resolved["_queue_poll_period_recovery"][0])),
     )
 
 

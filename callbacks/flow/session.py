@@ -18,6 +18,7 @@ class Stage(StrEnum):
     SCHEDULED = "scheduled"  # rests until its execution starts
     HELD = "held"  # in the queue, not yet time to dial
     AWAITING = "awaiting"  # delayed: waits in the queue for the grant to dial
+    CONFIRMING = "confirming"  # an agent is about to be free: the customer's device is asked whether to call
     DIALLING = "dialling"  # the customer's leg is about to be sent
     RINGING = "ringing"  # the leg was sent
     DETECTING = "detecting"  # answered: is it a human?
@@ -29,6 +30,7 @@ class Stage(StrEnum):
     TALKING = "talking"  # they hear each other
     APOLOGY = "apology"  # no agent was found: the customer hears so
     RETRYING = "retrying"  # waits for the next attempt
+    PAUSED = "paused"  # the service is paused; the place is kept
     ENDED = "ended"
 
 
@@ -37,7 +39,11 @@ class Session:
     """Frozen: a decision makes a new one. All times are UTC.
 
     `visit` counts entries into stages, so that a timer or a reservation made for an earlier visit is known as stale.
-    `held_back` is why the last dial was put off, until one is sent.
+    `slot` is the start of the booked time slot, None where none is booked. `ewt` is the wait, in seconds, that was
+    estimated at the start of the execution. `askable`: the customer has a device that can be asked; `asked` counts how
+    often it was since the customer last said anything, `confirmed`: they said yes.
+    `held_back` is why the last dial was put off, until one is sent; `put_off_until` is the moment to which the permit
+    last put it off: time in the queue counts from there. A paused one goes on in `paused_from`, not before `resume_at`.
     `attempt` numbers the customer's legs and never falls; `attempts_used` counts those that the customer may have
     noticed. `sounds` numbers the lists that the customer's leg hears; `fallback`: the waiting treatment could not be
     played, the sample is heard instead.
@@ -49,15 +55,25 @@ class Session:
     visit: int = 0
     deadline: datetime | None = None
     queued_at: datetime | None = None
+    slot: datetime | None = None
+    ewt: float = 0.0
+    askable: bool = False
+    asked: int = 0
+    confirmed: bool = False
+    paused_from: Stage | None = None
+    resume_at: datetime | None = None
+    put_off_until: datetime | None = None
     attempt: int = 0
     attempts_used: int = 0
     held_back: str = ""
     sounds: int = 0
     fallback: bool = False
+    rung_at: datetime | None = None
     answered_at: datetime | None = None
     waiting_since: datetime | None = None
     agent: str = ""
     reservation: str = ""
+    reserved_at: datetime | None = None
     agent_attempt: int = 0
     reason: Reason | None = None
 

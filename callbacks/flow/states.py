@@ -38,8 +38,9 @@ class Reason(StrEnum):
 
 MOVES: dict[State, frozenset[State]] = {
     State.SCHEDULED: frozenset({State.QUEUED, State.COMPLETED}),
-    State.QUEUED: frozenset({State.ROUTING, State.PAUSED, State.COMPLETED}),
-    State.PAUSED: frozenset({State.QUEUED, State.COMPLETED}),
+    # Back to SCHEDULED by another desired time.
+    State.QUEUED: frozenset({State.ROUTING, State.PAUSED, State.SCHEDULED, State.COMPLETED}),
+    State.PAUSED: frozenset({State.QUEUED, State.SCHEDULED, State.COMPLETED}),
     State.ROUTING: frozenset({State.QUEUED, State.PROCESSING, State.COMPLETED}),
     State.PROCESSING: frozenset({State.COMPLETED}),
     State.COMPLETED: frozenset(),
