@@ -230,6 +230,13 @@ class QueueEntry(models.Model):
     eligible_at = models.DateTimeField(null=True)
     reserve_seconds = models.PositiveIntegerField()
     granted = models.BooleanField(default=False, help_text="It may dial, or did: an agent is counted on for it.")
+    granted_until = models.DateTimeField(
+        null=True, help_text="Until then an agent is counted on for the dial, although nobody waits on the line yet."
+    )
+    # With a default of the database: processes of the release before still insert while hosts are upgraded.
+    paused = models.BooleanField(
+        default=False, db_default=False, help_text="Its service is paused: nobody waits behind it meanwhile."
+    )
 
     class Meta:
         verbose_name_plural = "queue entries"
@@ -245,10 +252,42 @@ class QueueEntry(models.Model):
             ),
             # Position in the line.
             models.Index(fields=["queue", "place_at"], name="queue_entry_place"),
+            # Pacing: the grants that still count.
+            models.Index(fields=["granted_until"], name="queue_entry_granted", condition=Q(granted=True)),
         ]
 
     def __str__(self) -> str:
         return f"{self.owner} in {self.queue}"
+
+
+class QueueMeasure(models.Model):
+    """What was measured of a virtual queue, in seconds.
+
+    `handling`: how long an agent is taken up by one call, wrap-up included. `reach`: from the dial until a human is on
+    the line. Both are running means over about the last fifty. `start`: the estimated wait time by which scheduled
+    callbacks were last started, kept for when nobody is logged in.
+    """
+
+    class What(models.TextChoices):
+        HANDLING = "handling", "Handling time"
+        REACH = "reach", "Time to reach a customer"
+        START = "start", "EWT of the last starts"
+
+    queue = models.CharField(max_length=64)
+    what = models.CharField(max_length=8, choices=What)
+    seconds = models.FloatField()
+    measured = models.PositiveIntegerField(default=1, help_text="How often.")
+    measured_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # One of a kind for a queue; measuring is an upsert on it, every estimate reads by it.
+            models.UniqueConstraint(fields=["queue", "what"], name="queue_measure_once"),
+            models.CheckConstraint(condition=Q(seconds__gte=0), name="queue_measure_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.queue}: {self.get_what_display()} {self.seconds:.0f} s"
 
 
 class Call(models.Model):

@@ -12,7 +12,7 @@ class QueuePlace:
 
     `place_at` orders the line, earlier is further ahead. `visit` says what an offer will be made for. `granted`: a
     delayed owner that may dial, or did; an agent is counted on for it. `reserve_seconds` bounds a reservation made
-    for it.
+    for it. `paused`: it keeps its place, and nobody behind it counts it meanwhile.
     """
 
     queue: str
@@ -22,3 +22,4 @@ class QueuePlace:
     visit: int
     reserve_seconds: int
     granted: bool
+    paused: bool = False

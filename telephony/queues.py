@@ -11,10 +11,15 @@ from telephony.models import QueueEntry
 from telephony.queueplace import QueuePlace
 
 MATCH_ENTRY = "telephony.tasks.match_entry"
+# What an owner may change of a place it has. Not `place_at`: a retry keeps its place in the line.
+_STATED = ["queue", "target_key", "wants", "visit", "eligible_at", "reserve_seconds", "granted", "paused"]
 
 
 def take_place(owner: str, place: QueuePlace, now: datetime) -> None:
-    """Take or change a place, in the owner's transaction; the matcher looks at it after the commit."""
+    """Take or change a place, in the owner's transaction; the matcher looks at it after the commit.
+
+    Until when a granted dial counts is the matcher's to say: it is only cleared here, with the grant.
+    """
     QueueEntry.objects.bulk_create(
         [
             QueueEntry(
@@ -27,11 +32,12 @@ def take_place(owner: str, place: QueuePlace, now: datetime) -> None:
                 eligible_at=now if place.wants else None,
                 reserve_seconds=place.reserve_seconds,
                 granted=place.granted,
+                paused=place.paused,
             )
         ],
         update_conflicts=True,
         unique_fields=["owner"],
-        update_fields=["queue", "target_key", "wants", "visit", "eligible_at", "reserve_seconds", "granted"],
+        update_fields=[*_STATED, *([] if place.granted else ["granted_until"])],
     )
     if place.wants:
         kick(MATCH_ENTRY, owner)
