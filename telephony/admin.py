@@ -23,6 +23,7 @@ from telephony.models import (
     Leg,
     Place,
     QueueEntry,
+    QueueMeasure,
     RoutePoint,
     Skill,
     Switch,
@@ -223,9 +224,16 @@ class PlaceAdmin(LoggedAdmin):
 
 @admin.register(QueueEntry)
 class QueueEntryAdmin(LookOnlyAdmin):
-    list_display = ("owner", "queue", "target_key", "wants", "priority", "place_at", "eligible_at")
-    list_filter = ("wants",)
+    list_display = ("owner", "queue", "target_key", "wants", "paused", "priority", "place_at", "eligible_at")
+    list_filter = ("wants", "paused")
     ordering = ("queue", "place_at")
+
+
+@admin.register(QueueMeasure)
+class QueueMeasureAdmin(LookOnlyAdmin):
+    list_display = ("queue", "what", "seconds", "measured", "measured_at")
+    list_filter = ("what",)
+    ordering = ("queue", "what")
 
 
 class LegInline(LegInlineBase):
