@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from callbacks.flow import projections
-from callbacks.flow.decision import AgentMove, AgentOnCall, AttemptChange, Decision, ExtendReservation, Note
+from callbacks.flow.decision import AgentMove, AgentOnCall, AttemptChange, Decision, ExtendReservation, Measured, Note
 from callbacks.flow.events import Event, TimerFired
 from callbacks.flow.options import FLOW_OPTIONS, FlowOptions
 from callbacks.flow.session import SESSION, Session, Stage
@@ -31,6 +31,7 @@ class Turns:
         self.notes: list[tuple[Event, Note]] = []
         self.attempts: list[AttemptChange] = []
         self.agents: list[AgentMove] = []
+        self.measured: list[Measured] = []
         self.fired: set[str] = set()
         self.refused = ""
 
@@ -50,6 +51,7 @@ class Turns:
         self.notes += [(event, note) for note in decision.notes]
         self.attempts += decision.attempts
         self.agents += decision.agents
+        self.measured += decision.measured
         self.refused = decision.refused
 
 
@@ -83,12 +85,19 @@ def _columns(session: Session, options: FlowOptions | None, now: datetime) -> di
         "reason": session.reason if state == State.COMPLETED else "",
         "stage": session.stage,
         "session": SESSION.dump_python(session, mode="json"),
+        "desired_at": session.desired_at,
+        "start_base": None,
     }
     if state == State.COMPLETED:
         columns["completed_at"] = now
-    if options is not None and session.stage not in {Stage.NEW, Stage.SCHEDULED}:
-        columns["options"] = FLOW_OPTIONS.dump_python(options, mode="json")
+    if options is not None:
         columns["queue"] = options.virtual_queue
+        columns["start_base"] = projections.start_base(session, options)
+        # One that goes back to rest runs, when its time comes, with what its service says then.
+        rests = session.stage in {Stage.NEW, Stage.SCHEDULED}
+        columns["options"] = {} if rests else FLOW_OPTIONS.dump_python(options, mode="json")
+        if state != State.COMPLETED:
+            columns["expires_at"] = projections.expires_at(session, options)
     return columns
 
 

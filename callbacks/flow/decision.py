@@ -75,6 +75,14 @@ class ReleaseAgent:
     not_ready_reason: str = ""
 
 
+@dataclass(frozen=True)
+class Measured:
+    """How long something took that estimates are made of: "handling" of a call by an agent, "reach" of a customer."""
+
+    what: str
+    seconds: float
+
+
 AgentMove = ExtendReservation | AgentOnCall | ReleaseAgent
 
 
@@ -84,4 +92,5 @@ class Decision:
     notes: tuple[Note, ...]
     attempts: tuple[AttemptChange, ...]
     agents: tuple[AgentMove, ...]
+    measured: tuple[Measured, ...] = ()
     refused: str = ""  # a verb's event that the machine does not accept, and why

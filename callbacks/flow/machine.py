@@ -8,7 +8,21 @@ from datetime import datetime
 
 from callbacks.flow import projections, transitions
 from callbacks.flow.decision import Decision, ReleaseAgent
-from callbacks.flow.events import Cancelled, Event, Expired, SetAside, TimerFired
+from callbacks.flow.events import (
+    Cancelled,
+    Changed,
+    Connected,
+    Event,
+    Expired,
+    Paused,
+    PushSettled,
+    Rescheduled,
+    Resumed,
+    SetAside,
+    Snoozed,
+    StartDue,
+    TimerFired,
+)
 from callbacks.flow.options import FlowOptions
 from callbacks.flow.session import Session, Stage
 from callbacks.flow.stages import connecting, detecting, dialling, scheduled, talking, waiting
@@ -28,6 +42,7 @@ STAGES: dict[Stage, Handler] = {
     Stage.SCHEDULED: scheduled.on_scheduled,
     Stage.HELD: scheduled.on_held,
     Stage.AWAITING: scheduled.on_awaiting,
+    Stage.CONFIRMING: scheduled.on_confirming,
     Stage.DIALLING: dialling.on_dialling,
     Stage.RINGING: dialling.on_ringing,
     Stage.DETECTING: detecting.on_detecting,
@@ -39,6 +54,7 @@ STAGES: dict[Stage, Handler] = {
     Stage.TALKING: talking.on_talking,
     Stage.APOLOGY: waiting.on_apology,
     Stage.RETRYING: dialling.on_retrying,
+    Stage.PAUSED: scheduled.on_paused,
     Stage.ENDED: _nothing,
 }
 
@@ -47,14 +63,15 @@ def decide(session: Session, options: FlowOptions, event: Event, now: datetime) 
     """Decide one event. Any event may come in any stage and any order; what is not for now is dropped, and said so.
 
     1. What was made for something that is no longer current is dropped.
-    2. Ends from outside (cancel, expiry, an event that cannot be handled) are the same in every stage.
+    2. Ends from outside (cancel, expiry, an event that cannot be handled) are the same in every stage, and so is what
+       the customer or a supervisor may ask for at any time, and is told when it is not the time for it.
     3. The stage decides.
     4. A resource that the stage did not want is given back.
     """
     turn = Turn(session, options, now)
     if _is_stale(session, event):
         turn.note("dropped", f"{_name(event)} came too late and changed nothing.")
-    elif not (_ends_from_outside(turn, event) or STAGES[session.stage](turn, event)):
+    elif not (_ends_from_outside(turn, event) or STAGES[session.stage](turn, event) or _is_asked_for(turn, event)):
         _give_back(turn, event)
     return turn.decision()
 
@@ -62,6 +79,8 @@ def decide(session: Session, options: FlowOptions, event: Event, now: datetime) 
 def _is_stale(session: Session, event: Event) -> bool:
     match event:
         case TimerFired(name="stage", visit=visit):
+            return visit != session.visit
+        case PushSettled(visit=visit):
             return visit != session.visit
         case LegsJoined(agent_attempt=attempt):
             return attempt != session.agent_attempt
@@ -76,8 +95,7 @@ def _ends_from_outside(turn: Turn, event: Event) -> bool:
         case Cancelled(actor=actor, reason=reason):
             state = projections.public_state(session)
             if session.stage is Stage.TALKING or state in {State.PROCESSING, State.COMPLETED}:
-                turn.refused = f"Callback is {state} and cannot be cancelled"
-                turn.note("refused", f"A cancel by {actor} was refused: {turn.refused}.")
+                _refuse(turn, f"A cancel by {actor}", "cannot be cancelled")
             else:
                 transitions.end(turn, reason, f"Cancelled by {actor}.")
         case Expired():
@@ -88,6 +106,40 @@ def _ends_from_outside(turn: Turn, event: Event) -> bool:
         case _:
             return False
     return True
+
+
+def _is_asked_for(turn: Turn, event: Event) -> bool:
+    """What may be asked for in every stage, where the stage itself has nothing to say about it."""
+    match event:
+        case Rescheduled(actor=actor, desired_at=desired_at, slot=slot):
+            if turn.session.stage in projections.WITH_CUSTOMER:
+                _refuse(turn, f"A new time by {actor}", "cannot be given another time: the customer is being called")
+            elif turn.session.stage is Stage.ENDED:
+                _refuse(turn, f"A new time by {actor}", "cannot be given another time")
+            else:
+                turn.note("rescheduled", f"Another time was asked for by {actor}: {transitions.said(desired_at)}.")
+                transitions.reschedule(turn, desired_at, slot)
+        case Changed(actor=actor, text=text):
+            if turn.session.stage is Stage.ENDED:
+                _refuse(turn, f"A change by {actor}", "cannot be changed")
+            else:
+                turn.note("changed", f"{text} By {actor}.")
+        case Connected(actor=actor):
+            # The same answer again for a client that did not hear the first one.
+            if not turn.session.confirmed or turn.session.stage is Stage.ENDED:
+                _refuse(turn, f"A confirmation by {actor}", "is not waiting for a confirmation")
+        case Snoozed(actor=actor):
+            _refuse(turn, f"A wish to be asked later by {actor}", "is not waiting for a confirmation")
+        case Paused() | Resumed():
+            pass
+        case _:
+            return False
+    return True
+
+
+def _refuse(turn: Turn, what: str, why: str) -> None:
+    turn.refused = f"Callback is {projections.public_state(turn.session)} and {why}"
+    turn.note("refused", f"{what} was refused: {turn.refused}.")
 
 
 def _set_aside(turn: Turn, error: str) -> None:
@@ -112,7 +164,7 @@ def _give_back(turn: Turn, event: Event) -> None:
             # A dial that was under way as the wish was withdrawn: its attempt still tells that the phone may have rung.
             turn.attempt(Party.CUSTOMER, dialled_at=turn.now)
             turn.note("dropped", "The call had already been sent; it is being taken back.")
-        case DialGranted() | TimerFired():
+        case DialGranted() | TimerFired() | StartDue():
             turn.note("dropped", f"{_name(event)} came too late and changed nothing.")
 
 

@@ -16,6 +16,7 @@ STATES: dict[Stage, State] = {
     Stage.SCHEDULED: State.SCHEDULED,
     Stage.HELD: State.QUEUED,
     Stage.AWAITING: State.QUEUED,
+    Stage.CONFIRMING: State.QUEUED,
     Stage.DIALLING: State.QUEUED,
     Stage.RETRYING: State.QUEUED,
     Stage.RINGING: State.ROUTING,
@@ -27,6 +28,7 @@ STATES: dict[Stage, State] = {
     Stage.JOINING: State.ROUTING,
     Stage.APOLOGY: State.ROUTING,
     Stage.TALKING: State.PROCESSING,
+    Stage.PAUSED: State.PAUSED,
     Stage.ENDED: State.COMPLETED,
 }
 
@@ -51,6 +53,7 @@ IN_QUEUE = frozenset(
     {
         Stage.HELD,
         Stage.AWAITING,
+        Stage.CONFIRMING,
         Stage.DIALLING,
         Stage.RINGING,
         Stage.DETECTING,
@@ -59,8 +62,12 @@ IN_QUEUE = frozenset(
         Stage.WAITING,
         Stage.CONNECTING,
         Stage.RETRYING,
+        Stage.PAUSED,
     }
 )
+# No agent is counted on for these, although they wait for one.
+NOT_GRANTED = frozenset({Stage.HELD, Stage.AWAITING, Stage.RETRYING, Stage.PAUSED})
+COUNTS_TIME_IN_QUEUE = frozenset({Stage.AWAITING, Stage.CONFIRMING, Stage.RETRYING, Stage.PAUSED, Stage.WAITING})
 
 
 def public_state(session: Session) -> State:
@@ -126,8 +133,26 @@ def queue_place(session: Session, options: FlowOptions) -> QueuePlace | None:
         wants=wants,
         visit=session.visit if wants else 0,
         reserve_seconds=options.agent_reserve_timeout,
-        granted=options.wait_for_agent and session.stage not in {Stage.HELD, Stage.AWAITING, Stage.RETRYING},
+        granted=options.wait_for_agent and session.stage not in NOT_GRANTED,
+        paused=session.stage is Stage.PAUSED,
     )
+
+
+def start_base(session: Session, options: FlowOptions) -> datetime | None:
+    """The moment from which on a scheduled callback starts as soon as the estimated wait says so."""
+    # One that an older release scheduled has a timer instead.
+    if session.stage is not Stage.SCHEDULED or session.deadline is not None:
+        return None
+    return session.desired_at - timedelta(seconds=options.request_execution_time_buffer)
+
+
+def booked_slot(session: Session) -> datetime | None:
+    """The start of the slot in which it has a place: given back when it ends without ever being dialled."""
+    return None if session.stage is Stage.ENDED and session.attempt == 0 else session.slot
+
+
+def expires_at(session: Session, options: FlowOptions) -> datetime:
+    return session.desired_at + timedelta(seconds=options.ttl)
 
 
 def timers(session: Session, options: FlowOptions) -> dict[str, datetime]:
@@ -135,10 +160,12 @@ def timers(session: Session, options: FlowOptions) -> dict[str, datetime]:
     armed: dict[str, datetime] = {}
     if session.deadline is not None:
         armed["stage"] = session.deadline
-    if session.queued_at is not None and session.stage in {Stage.AWAITING, Stage.RETRYING, Stage.WAITING}:
-        # An early start does not eat into the time in the queue.
+    if session.queued_at is not None and session.stage in COUNTS_TIME_IN_QUEUE:
+        # Neither an early start nor a night in which nobody may be called eats into the time in the queue.
         threshold = timedelta(seconds=options.desired_connect_time_threshold)
-        counted_from = max(session.queued_at, session.desired_at - threshold)
+        counted_from = max(
+            session.queued_at, session.desired_at - threshold, session.put_off_until or session.queued_at
+        )
         armed["queue_ttl"] = counted_from + timedelta(seconds=options.urs_queued_ttl)
     if session.waiting_since is not None and session.stage is Stage.WAITING:
         armed["agent_wait"] = session.waiting_since + timedelta(seconds=options.max_time_to_wait_for_agent)

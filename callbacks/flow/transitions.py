@@ -8,7 +8,7 @@ from typing import Any
 
 from callbacks.flow import projections
 from callbacks.flow.decision import AgentOnCall, DialResult, ExtendReservation, ReleaseAgent
-from callbacks.flow.options import DEFAULT_WAITING
+from callbacks.flow.options import CONNECT_ANYWAY, DEFAULT_WAITING
 from callbacks.flow.scenarios import scenario
 from callbacks.flow.session import Stage
 from callbacks.flow.states import Reason
@@ -26,8 +26,14 @@ RESERVATION_MARGIN = timedelta(seconds=5)
 JOIN_TIMEOUT = timedelta(seconds=25)
 
 
-def begin(turn: Turn) -> None:
-    """Start the execution: take a place in the queue, then dial when it is time."""
+def schedule(turn: Turn, **changes: Any) -> None:
+    """Rest until the desired time, less what it may take to be served, has come."""
+    turn.go(Stage.SCHEDULED, queued_at=None, **changes)
+    turn.note("scheduled", f"Scheduled for {said(turn.session.desired_at)}.")
+
+
+def begin(turn: Turn, ewt: float = 0.0) -> None:
+    """Start the execution: take a place in the queue, then dial when it is time. `ewt` in seconds."""
     options = turn.options
     if options.media_type != "voice":
         end(turn, Reason.FAIL_IXN_UNKNOWN_MEDIA_TYPE, f"Media type {options.media_type!r} is not voice.")
@@ -44,8 +50,10 @@ def begin(turn: Turn) -> None:
             f"_userterminated_first_connect_party={options.first_connect_party}.",
         )
         return
+    turn.session = replace(turn.session, ewt=ewt)
     turn.go(Stage.HELD, deadline=dial_at(turn), queued_at=turn.now)
-    turn.note("started", f"Execution started: {chosen.name}.")
+    wait = f" The estimated wait is {ewt:.0f} s." if ewt else ""
+    turn.note("started", f"Execution started: {chosen.name}.{wait}")
     if turn.now >= dial_at(turn):
         proceed(turn)
 
@@ -53,13 +61,54 @@ def begin(turn: Turn) -> None:
 def dial_at(turn: Turn) -> datetime:
     """The earliest moment of the first dial, `_desired_connect_time_threshold` before the desired time at most.
 
-    Not delayed: the desired time less the estimated wait, which is zero where nothing estimates it. Delayed: an agent
-    is waited for from the threshold on. Either way not before `_min_queue_wait` in the queue.
+    Not delayed: the desired time less the estimated wait. Delayed: an agent is waited for from the threshold on. Either
+    way not before `_min_queue_wait` in the queue.
     """
-    waited = (turn.session.queued_at or turn.now) + timedelta(seconds=turn.options.min_queue_wait)
-    if turn.options.wait_for_agent:
-        return max(waited, turn.session.desired_at - timedelta(seconds=turn.options.desired_connect_time_threshold))
-    return max(waited, turn.session.desired_at)
+    session, options = turn.session, turn.options
+    waited = (session.queued_at or turn.now) + timedelta(seconds=options.min_queue_wait)
+    earliest = session.desired_at - timedelta(seconds=options.desired_connect_time_threshold)
+    if options.wait_for_agent:
+        return max(waited, earliest)
+    return max(waited, earliest, session.desired_at - timedelta(seconds=session.ewt))
+
+
+def reschedule(turn: Turn, desired_at: datetime, slot: datetime | None) -> None:
+    """Another desired time: rest again if it is far, else go on from the place in the queue, which is kept.
+
+    A start that is under way is not started a second time.
+    """
+    session = turn.session
+    turn.session = replace(
+        session, desired_at=desired_at, slot=slot, ewt=0.0, asked=0, confirmed=False, held_back="", put_off_until=None
+    )
+    if desired_at - timedelta(seconds=turn.options.request_execution_time_buffer) > turn.now:
+        schedule(turn, paused_from=None, resume_at=None)
+    elif session.stage is Stage.SCHEDULED:
+        begin(turn)
+    elif session.stage is Stage.PAUSED:
+        turn.session = replace(turn.session, paused_from=Stage.HELD, resume_at=dial_at(turn))
+    else:
+        turn.go(Stage.HELD, deadline=dial_at(turn))
+        if turn.now >= dial_at(turn):
+            proceed(turn)
+
+
+def pause(turn: Turn) -> None:
+    session = turn.session
+    later = session.deadline if session.stage in {Stage.HELD, Stage.RETRYING} else None
+    turn.go(Stage.PAUSED, paused_from=session.stage, resume_at=later)
+    turn.note("paused", "The service is paused (_paused_services_list); the place in the queue is kept.")
+
+
+def resume(turn: Turn) -> None:
+    """Go on where it was; what waited for a moment goes on waiting for it, one that was being asked is asked again."""
+    session = turn.session
+    turn.session = replace(session, paused_from=None, resume_at=None)
+    if session.paused_from in {Stage.HELD, Stage.RETRYING}:
+        turn.go(session.paused_from, deadline=max(session.resume_at or turn.now, turn.now))
+    else:
+        turn.go(Stage.AWAITING)
+    turn.note("resumed", "The service goes on.")
 
 
 def proceed(turn: Turn) -> None:
@@ -76,6 +125,31 @@ def await_grant(turn: Turn) -> None:
     turn.note("awaiting", "Waiting until an agent is about to be free.")
 
 
+def ask(turn: Turn) -> None:
+    """Ask the customer's device whether to call now; the agent is counted on meanwhile."""
+    deadline = turn.now + timedelta(seconds=turn.options.user_confirm_timeout)
+    turn.go(Stage.CONFIRMING, deadline=deadline, asked=turn.session.asked + 1)
+    most = turn.options.max_confirmation_attempts
+    turn.note("asked", f"The customer's device is asked whether to call, {turn.session.asked} of {most} times.")
+
+
+def not_confirmed(turn: Turn, why: str) -> None:
+    """Ask again after a pause, when an agent is about to be free again; at last `_on_user_confirm_timeout` decides.
+
+    Meanwhile the agent is left to others.
+    """
+    options = turn.options
+    if turn.session.asked < options.max_confirmation_attempts:
+        pause = options.agent_availability_notification_delay
+        turn.go(Stage.HELD, deadline=turn.now + timedelta(seconds=pause))
+        turn.note("not-confirmed", f"{why} The customer is asked again in {pause} s at the earliest.")
+    elif options.on_user_confirm_timeout.strip().upper() == CONNECT_ANYWAY:
+        turn.note("not-confirmed", f"{why} The customer is called all the same (_on_user_confirm_timeout).")
+        dial(turn)
+    else:
+        end(turn, Reason.FAIL_USER_NO_CONFIRM, f"{why} The customer did not confirm.")
+
+
 def dial(turn: Turn) -> None:
     number = turn.session.attempt + 1
     turn.go(Stage.DIALLING, attempt=number)
@@ -86,7 +160,7 @@ def dial(turn: Turn) -> None:
 
 def ring(turn: Turn) -> None:
     deadline = turn.now + timedelta(seconds=turn.options.ixn_createcall_timeout) + GRACE
-    turn.go(Stage.RINGING, deadline=deadline, held_back="")
+    turn.go(Stage.RINGING, deadline=deadline, held_back="", rung_at=turn.now)
     turn.attempt(Party.CUSTOMER, dialled_at=turn.now)
     turn.note("ringing", "The call was sent to the customer's phone.", attempt=turn.session.attempt)
 
@@ -104,6 +178,8 @@ def answer(turn: Turn) -> None:
 
 def human(turn: Turn) -> None:
     turn.attempt(Party.CUSTOMER, result=DialResult.PERSON)
+    if turn.session.rung_at is not None:
+        turn.measure("reach", turn.session.rung_at)
     treatment = turn.options.treatment_customer_connect
     if not treatment.file:
         wait(turn)
@@ -147,6 +223,7 @@ def connect(turn: Turn, agent: str, reservation: str) -> None:
         deadline=deadline,
         agent=agent,
         reservation=reservation,
+        reserved_at=turn.now,
         agent_attempt=turn.session.agent_attempt + 1,
     )
     turn.agent(ExtendReservation(reservation, deadline + RESERVATION_MARGIN))
@@ -224,8 +301,32 @@ def put_off(turn: Turn, why: str, until: datetime) -> None:
     news = why != turn.session.held_back
     turn.go(Stage.RETRYING, deadline=until, held_back=why)
     if news:
-        text = f"Not dialled: {why.rstrip('.')}. Next try at {until:%H:%M:%S} UTC; no attempt was used."
-        turn.note("put-off", text)
+        turn.note("put-off", f"Not dialled: {why.rstrip('.')}. Next try at {said(until)}; no attempt was used.")
+
+
+def put_off_for_hours(turn: Turn, why: str, until: datetime) -> None:
+    """The customer may not be called before `until`: then, unless that is after the time to live."""
+    if until >= projections.expires_at(turn.session, turn.options):
+        why = f"Not dialled: {why.rstrip('.')}. The next moment would be {said(until)}, after its time to live (_ttl)."
+        end(turn, Reason.FAIL_TOO_LATE, why)
+        return
+    put_off(turn, why, until)
+    turn.session = replace(turn.session, put_off_until=until)
+
+
+def is_too_late(turn: Turn, due: datetime) -> bool:
+    """True, and ended, when what was due then is not to be made up for any more: nobody is rung a day late."""
+    late = turn.now - due
+    if late <= timedelta(seconds=turn.options.most_late):
+        return False
+    text = f"It was due at {said(due)} and is late by more than {turn.options.most_late // 60} min"
+    end(turn, Reason.FAIL_TOO_LATE, f"{text} (_queue_poll_period_recovery); nobody is called that late.")
+    return True
+
+
+def said(moment: datetime) -> str:
+    """A moment as the timeline says it."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def end(turn: Turn, reason: Reason, why: str, **changes: Any) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from callbacks.flow import transitions
 from callbacks.flow.decision import DialResult
-from callbacks.flow.events import Event, TimerFired
+from callbacks.flow.events import Event, Paused, TimerFired
 from callbacks.flow.states import Reason
 from callbacks.flow.turn import Turn
 from telephony.events import DialRefused, LegAnswered, LegDialling, LegEnded, Party, TrunkUnavailable
@@ -38,8 +38,12 @@ def on_ringing(turn: Turn, event: Event) -> bool:
     match event:
         case LegAnswered(party=Party.CUSTOMER):
             transitions.answer(turn)
-        case DialRefused(party=Party.CUSTOMER, reason=reason, retry_at=retry_at):
-            transitions.put_off(turn, reason, retry_at or turn.now + REFUSED_PAUSE)
+        case DialRefused(party=Party.CUSTOMER, reason=reason, final=True):
+            transitions.end(turn, Reason.FAIL_NUMBER_BLOCKED, f"Not dialled: {reason.rstrip('.')}.")
+        case DialRefused(party=Party.CUSTOMER, reason=reason, retry_at=None):
+            transitions.put_off(turn, reason, turn.now + REFUSED_PAUSE)
+        case DialRefused(party=Party.CUSTOMER, reason=reason, retry_at=datetime() as retry_at):
+            transitions.put_off_for_hours(turn, reason, retry_at)
         case TrunkUnavailable(party=Party.CUSTOMER, detail=detail, retry_at=retry_at):
             transitions.put_off(turn, f"The trunk could not carry the call ({detail}).", retry_at)
         case LegEnded(party=Party.CUSTOMER, cause=cause, detail=detail):
@@ -55,7 +59,11 @@ def on_ringing(turn: Turn, event: Event) -> bool:
 def on_retrying(turn: Turn, event: Event) -> bool:
     match event:
         case TimerFired(name="stage"):
-            transitions.proceed(turn)
+            if not transitions.is_too_late(turn, turn.session.deadline or turn.now):
+                transitions.proceed(turn)
+            return True
+        case Paused():
+            transitions.pause(turn)
             return True
         case TimerFired(name="queue_ttl"):
             transitions.end(turn, Reason.FAIL_TARGET_NOT_FOUND, "The time in the queue is over (_urs_queued_ttl).")

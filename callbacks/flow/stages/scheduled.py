@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from callbacks.flow import transitions
-from callbacks.flow.events import Event, Started, TimerFired
+from callbacks.flow.events import (
+    Connected,
+    Event,
+    Paused,
+    PushSettled,
+    Resumed,
+    Snoozed,
+    StartDue,
+    Started,
+    TimerFired,
+)
 from callbacks.flow.session import Stage
 from callbacks.flow.states import Reason
 from callbacks.flow.turn import Turn
@@ -15,38 +26,100 @@ from telephony.events import DialGranted
 def on_new(turn: Turn, event: Event) -> bool:
     match event:
         case Started():
-            start_at = turn.session.desired_at - timedelta(seconds=turn.options.request_execution_time_buffer)
-            if start_at <= turn.now:
+            start_base = turn.session.desired_at - timedelta(seconds=turn.options.request_execution_time_buffer)
+            if start_base <= turn.now:
                 transitions.begin(turn)
             else:
-                turn.go(Stage.SCHEDULED, deadline=start_at)
-                turn.note("scheduled", f"Scheduled for {turn.session.desired_at:%Y-%m-%d %H:%M:%S} UTC.")
+                transitions.schedule(turn)
             return True
     return False
 
 
 def on_scheduled(turn: Turn, event: Event) -> bool:
     match event:
+        case StartDue(desired_at=desired_at, ewt=ewt) if desired_at == turn.session.desired_at:
+            if not transitions.is_too_late(turn, desired_at):
+                transitions.begin(turn, ewt)
         case TimerFired(name="stage"):
-            transitions.begin(turn)
-            return True
-    return False
+            # Scheduled by a release in which each had a timer.
+            if not transitions.is_too_late(turn, turn.session.desired_at):
+                transitions.begin(turn)
+        case _:
+            return False
+    return True
 
 
 def on_held(turn: Turn, event: Event) -> bool:
     match event:
         case TimerFired(name="stage"):
-            transitions.proceed(turn)
-            return True
-    return False
+            if not transitions.is_too_late(turn, turn.session.deadline or turn.now):
+                transitions.proceed(turn)
+        case Paused():
+            transitions.pause(turn)
+        case _:
+            return False
+    return True
 
 
 def on_awaiting(turn: Turn, event: Event) -> bool:
     match event:
         case DialGranted(visit=visit) if visit == turn.session.visit:
-            transitions.dial(turn)
-            return True
+            _granted(turn)
+        case Paused():
+            transitions.pause(turn)
         case TimerFired(name="queue_ttl"):
-            transitions.end(turn, Reason.FAIL_TARGET_NOT_FOUND, "The time in the queue is over (_urs_queued_ttl).")
-            return True
-    return False
+            time_is_over(turn)
+        case _:
+            return False
+    return True
+
+
+def _granted(turn: Turn) -> None:
+    if not turn.options.wait_for_user_confirm or turn.session.confirmed:
+        transitions.dial(turn)
+    elif turn.session.askable:
+        transitions.ask(turn)
+    else:
+        turn.note("not-asked", "No device was named that could be asked (_device_os, _device_notification_id).")
+        transitions.dial(turn)
+
+
+def on_confirming(turn: Turn, event: Event) -> bool:
+    match event:
+        case Connected(actor=actor):
+            turn.session = replace(turn.session, confirmed=True)
+            turn.note("confirmed", f"The customer wants to be called now ({actor}).")
+            transitions.dial(turn)
+        case Snoozed(actor=actor):
+            pause = turn.options.snooze_duration
+            turn.go(Stage.HELD, deadline=turn.now + timedelta(seconds=pause), asked=0)
+            turn.note("snoozed", f"The customer wants to be asked again in {pause} s ({actor}).")
+        case TimerFired(name="stage"):
+            timeout = turn.options.user_confirm_timeout
+            transitions.not_confirmed(turn, f"The customer did not answer within {timeout} s.")
+        case PushSettled(delivered=True, detail=detail):
+            turn.note("pushed", f"The customer's device was told ({detail}).")
+        case PushSettled(delivered=False, detail=detail):
+            transitions.not_confirmed(turn, f"The customer's device could not be told ({detail}).")
+        case Paused():
+            transitions.pause(turn)
+        case TimerFired(name="queue_ttl"):
+            time_is_over(turn)
+        case _:
+            return False
+    return True
+
+
+def on_paused(turn: Turn, event: Event) -> bool:
+    match event:
+        case Resumed():
+            transitions.resume(turn)
+        case TimerFired(name="queue_ttl"):
+            time_is_over(turn)
+        case _:
+            return False
+    return True
+
+
+def time_is_over(turn: Turn) -> None:
+    transitions.end(turn, Reason.FAIL_TARGET_NOT_FOUND, "The time in the queue is over (_urs_queued_ttl).")

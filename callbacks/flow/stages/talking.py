@@ -30,6 +30,8 @@ def on_talking(turn: Turn, event: Event) -> bool:
 
 def hang_up(turn: Turn, text: str) -> None:
     turn.agent(ReleaseAgent(turn.session.reservation, wrap_up_seconds=turn.options.wrap_up_time))
+    if turn.session.reserved_at is not None:
+        turn.measure("handling", turn.session.reserved_at, more=turn.options.wrap_up_time)
     turn.attempt(Party.CUSTOMER, ended_at=turn.now)
     turn.attempt(Party.AGENT, ended_at=turn.now)
     # A record that has its reason keeps it: what is COMPLETED does not change any more.
