@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, cast
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from rest_framework.views import APIView
 
 from services import resolution
 from services.models import QUERY, SECTIONS_SQL, START, ApiKey, ConfiguredService
+from services.types import CALLBACK
 
 # What `API_ALLOW_ANONYMOUS` opens: what the vendor's system leaves open. Never the administration.
 OPEN_TO_ANONYMOUS = frozenset({START, QUERY})
@@ -72,12 +74,14 @@ def actor(key: ApiKey | None) -> str:
     return f"API key {key.name}"[:_LONGEST_ACTOR] if key else ANONYMOUS
 
 
-def service_of_name(name: str, key: ApiKey | None) -> tuple[ConfiguredService, bool] | None:
-    """The callback service of this name, and whether the client may use it: the rule of `ApiKey.allows`.
+def service_of_name(
+    name: str, key: ApiKey | None, types: Sequence[str] = (CALLBACK.name,)
+) -> tuple[ConfiguredService, bool] | None:
+    """The service of this name and of one of these types, and whether the client may use it (`ApiKey.allows`).
 
     One statement, and written out, because every start request waits for it.
     """
-    parameters = [resolution.inherited_sections(), *[key.pk if key else None] * 2, name]
+    parameters = [resolution.inherited_sections(), *[key.pk if key else None] * 2, list(types), name]
     for service in ConfiguredService.objects.raw(_SERVICE_OF_NAME, parameters):
         return service, service.is_open  # type: ignore[attr-defined]
     return None
@@ -91,5 +95,5 @@ _SERVICE_OF_NAME = f"""
            OR EXISTS (SELECT FROM services_apikeyservice WHERE api_key_id = %s AND service_id = service.id)
            AS is_open
     FROM services_configuredservice AS service
-    WHERE type = 'callback' AND name = %s
+    WHERE type = ANY(%s) AND name = %s
 """  # noqa: S608

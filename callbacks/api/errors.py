@@ -59,8 +59,14 @@ def service_not_found(name: str) -> ApiError:
     return ApiError(f"Service {name} is not configured.", status=404, exception=NOT_FOUND)
 
 
-def callback_not_found(service: str, callback_id: str) -> ApiError:
-    return ApiError(f"Callback {callback_id} is not found in service {service}.", status=404, exception=NOT_FOUND)
+def callback_not_found(callback_id: str, service: str | None = None) -> ApiError:
+    where = "" if service is None else f" in service {service}"
+    return ApiError(f"Callback {callback_id} is not found{where}.", status=404, exception=NOT_FOUND)
+
+
+def invalid(text: str) -> ApiError:
+    """A value that is not allowed; `text` names it and says what is."""
+    return ApiError(f"Invalid option: {text}.", exception=INVALID_OPTION)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 from django.urls import path, re_path
 
-from callbacks.api.views import CallbackViewSet, UnknownPath
+from callbacks.api.base import UnknownPath
+from callbacks.api.views import CallbackViewSet
 
 urlpatterns = [
     path("1/service/callback", CallbackViewSet.as_view({"get": "find"}), name="callbacks"),

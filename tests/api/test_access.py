@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from callbacks.api import access, urls
-from callbacks.api.views import ApiView, UnknownPath
+from callbacks.api.base import ApiView, UnknownPath
 from callbacks.models import Callback
 from services.models import ADMIN, QUERY, START, ApiKey, ConfiguredService
 from tests.api.conftest import client_with, make_service
