@@ -4,6 +4,7 @@ from pathlib import Path
 
 from callbacksite import environment as env
 from callbacksite import logs
+from scheduling import periodic
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -216,6 +217,8 @@ REDIS_URL = env.broker(
 )
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
+# No results, so that Celery adds no periodic task of its own that clears them away.
+CELERY_RESULT_EXPIRES = None
 # Else Celery opens a connection to the database for every task, which costs the database more than the task does.
 CELERY_DB_REUSE_MAX = 1000
 CELERY_TASK_ACKS_LATE = True
@@ -250,12 +253,7 @@ CELERY_TASK_ROUTES = {
     "scheduling.tasks.sweep": {"queue": "sweeps"},
     "callbacksite.tasks.*": {"queue": "sweeps"},
 }
-CELERY_BEAT_SCHEDULE = {
-    "tick": {"task": "scheduling.tasks.tick", "schedule": 1.0, "options": {"expires": 10}},
-    "sweep": {"task": "scheduling.tasks.sweep", "schedule": 10.0, "options": {"expires": 60}},
-    "audit": {"task": "callbacks.tasks.audit", "schedule": 60.0, "options": {"expires": 60}},
-    "clear sessions": {"task": "callbacksite.tasks.clear_sessions", "schedule": 3600.0, "options": {"expires": 3600}},
-}
+CELERY_BEAT_SCHEDULE = periodic.BEAT_SCHEDULE
 
 LOG_LEVEL = env.choice(
     "LOG_LEVEL",
