@@ -54,7 +54,7 @@ def test_who_waits_for_whom(billing: AgentGroup) -> None:
     join("eve", 4)
     join("vip", 5, priority=1)
     join("zoe", 0, queue="Sales_VQ")
-    # Five of Billing are not paused and three agents are logged in: a new one waits for 5 × 180 s ÷ 3.
+    # Five of Billing are not paused and three agents are logged in: a new one waits for five calls of 180 s, shared by three.
     expected = Estimate(timedelta(seconds=300), ahead=5, waiting=5, agents=3, handling=HANDLING)
     assert estimates.estimate("Billing_VQ", TARGET, now=NOON) == expected
     assert {owner: ahead_of(owner) for owner in ("vip", "ada", "ben", "cyd", "dan", "eve")} == {
@@ -191,6 +191,11 @@ def test_the_last_wait_is_stored_when_it_changed(billing: AgentGroup, django_ass
 # Positions
 
 
+def is_ready(owner: str) -> bool | None:
+    found = estimates.position(owner, now=NOON)
+    return found and found.ready_threshold_passed
+
+
 def test_positions_in_the_line(billing: AgentGroup) -> None:
     hire(billing, State.READY, State.NOT_READY)
     join("ada", 0)
@@ -212,8 +217,7 @@ def test_the_position_of_one_that_is_paused_and_without_agents(billing: AgentGro
         ewt=None, position=2, total_waiting=2, ready_threshold_passed=False
     )
     hire(billing, State.READY, State.READY)
-    paused = estimates.position("ben", now=NOON)
-    assert paused is not None and not paused.ready_threshold_passed
+    assert not is_ready("ben")
 
 
 def test_one_for_whom_an_agent_is_reserved_has_its_agent(billing: AgentGroup) -> None:
@@ -221,6 +225,4 @@ def test_one_for_whom_an_agent_is_reserved_has_its_agent(billing: AgentGroup) ->
     join("ada", 0, wants="")
     join("ben", 1)
     Agent.objects.filter(pk=kate.pk).update(state=State.RESERVED, reserved_for="ben", reservation="r1")
-    ada, ben = estimates.position("ada", now=NOON), estimates.position("ben", now=NOON)
-    assert ada is not None and not ada.ready_threshold_passed
-    assert ben is not None and ben.ready_threshold_passed
+    assert (is_ready("ada"), is_ready("ben")) == (False, True)

@@ -33,7 +33,7 @@ def test_each_start_makes_the_wait_of_the_next_one_longer() -> None:
 
 def test_nobody_is_started_more_than_half_an_hour_before_their_time() -> None:
     starts = Starts(ahead=0, handling=HANDLING, agents=5, last_known=timedelta())
-    # 50 × 180 s ÷ 5 are 30 minutes.
+    # Fifty calls of 180 s, shared by five agents, are 30 minutes.
     assert [starts.ewt(n) / MINUTE for n in (49, 50, 51, 1000)] == [29.4, 30, 30, 30]
 
 
