@@ -1,0 +1,171 @@
+"""Office hours, capacity and plans as they are configured now.
+
+What the same texts amount to is one object, kept with what it has worked out and found by its content: a change of the
+configuration counts at the next reading, in every process.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from scheduling.capacity import Capacity, Hours
+from scheduling.hours import Alternative, OfficeHours
+from scheduling.plan import Plan
+from services import resolution
+from services.catalogue import OptionError
+from services.kinds import DatedHours, Day, WeekHours
+from services.models import ConfiguredService
+
+OFFICE_HOURS = "office-hours"
+CAPACITY = "capacity"
+
+# As many different services as a process keeps worked out.
+MOST_KEPT = 512
+# Offices that refer to offices: each step is a statement, and nobody could tell any more what is open when.
+MOST_STEPS = 10
+
+Resolved = Mapping[str, object]
+
+
+class Unreadable(Exception):
+    """The configuration cannot be read; a sentence for an admin that says which service and why."""
+
+
+def office_hours(name: str) -> OfficeHours:
+    """The hours of the office-hours service of this name. Raises Unreadable."""
+    return _hours(name, _resolved_with_others(name), {}, ())
+
+
+def capacity(name: str) -> Capacity:
+    """The numbers of the capacity service of this name. Raises Unreadable."""
+    resolved = _resolved(ConfiguredService.objects.filter(name=name).first(), name, CAPACITY)
+    days = cast("tuple[int, ...]", resolved["_capacity"])
+    numbers = (
+        resolved["_capacity_1"],
+        resolved["_capacity_2"],
+        resolved["_capacity_3"],
+        resolved["_capacity_4"],
+        resolved["_capacity_5"],
+        resolved["_capacity_6"],
+        resolved["_capacity_7"],
+    )
+    return Capacity(
+        zone=cast("ZoneInfo", resolved["_timezone"]),
+        weekdays=dict(zip(days, cast("tuple[Hours, ...]", numbers), strict=False)),
+        dated=cast("Mapping[Day, Hours]", resolved["_capacity_add"]),
+    )
+
+
+def plan_of(service: ConfiguredService) -> Plan:
+    """What a callback service promises. Raises Unreadable."""
+    try:
+        hours_name = resolution.resolve_one(service, "_business_hours_service")
+        capacity_name = resolution.resolve_one(service, "_capacity_service")
+        minutes = resolution.resolve_one(service, "_request_time_bucket")
+        limit = resolution.resolve_one(service, "_max_request_by_time_bucket")
+    except (OptionError, LookupError) as error:
+        raise Unreadable(f"Service {service.name}: {error}") from None
+    hours = office_hours(str(hours_name)) if hours_name else None
+    numbers = capacity(str(capacity_name)) if capacity_name else None
+    return Plan(
+        hours=hours,
+        capacity=numbers,
+        limit_by_default=cast("int", limit),
+        minutes=int(str(minutes)),
+        zone=hours.zone if hours else numbers.zone if numbers else ZoneInfo("UTC"),
+    )
+
+
+def members(resolved: Resolved, family: str) -> dict[str, object]:
+    """The values of a numbered family that are not empty, in the order of their numbers, which are the keys."""
+    found = {
+        name.removeprefix(family): value
+        for name, value in resolved.items()
+        if name.startswith(family) and value is not None
+    }
+    # _include is the beginning of _include_regular1 as well.
+    return {number: found[number] for number in sorted(filter(str.isdigit, found), key=int)}
+
+
+def _hours(
+    name: str, read: Mapping[str, Resolved], built: dict[str, OfficeHours], path: tuple[str, ...]
+) -> OfficeHours:
+    """The hours of one of the services that were read, kept in `built`; `path` is who asks for them."""
+    if name in path:
+        circle = [*path[path.index(name) :], name]
+        raise Unreadable(f"Office hours go round in a circle: {' refers to '.join(circle)}.")
+    if name not in built:
+
+        def others(family: Mapping[str, object]) -> tuple[OfficeHours, ...]:
+            return tuple(_hours(str(other), read, built, (*path, name)) for other in family.values())
+
+        built[name] = _one(name, read[name], others)
+    return built[name]
+
+
+def _one(
+    name: str, resolved: Resolved, others: Callable[[Mapping[str, object]], tuple[OfficeHours, ...]]
+) -> OfficeHours:
+    """The hours that these options amount to; `others` gives those of a family's services."""
+    dates = cast("dict[str, tuple[date, date]]", members(resolved, "_effective_dates"))
+    instead = members(resolved, "_use_alternative")
+    if missing := instead.keys() - dates.keys():
+        number = min(missing, key=int)
+        raise Unreadable(f"Service {name}: _use_alternative{number} needs _effective_dates{number}, which is empty.")
+    return _shared_hours(
+        zone=cast("ZoneInfo", resolved["_timezone"]),
+        weekly=cast("tuple[WeekHours, ...]", tuple(members(resolved, "_bh_regular").values())),
+        added=cast("tuple[DatedHours, ...]", tuple(members(resolved, "_bh_add").values())),
+        holidays=cast("tuple[Day, ...]", tuple(members(resolved, "_holiday").values())),
+        country=cast("str", resolved["_holidays_country"]),
+        effective=tuple(each for number, each in dates.items() if number not in instead),
+        alternatives=tuple(
+            Alternative(*dates[number], hours) for number, hours in zip(instead, others(instead), strict=True)
+        ),
+        regular=others(members(resolved, "_include_regular")),
+        included=others(members(resolved, "_include")),
+    )
+
+
+_shared_hours = functools.lru_cache(maxsize=MOST_KEPT)(OfficeHours)
+
+
+def _resolved_with_others(name: str) -> dict[str, Resolved]:
+    """The options of an office-hours service and of all that it refers to, near and far, by name."""
+    read: dict[str, Resolved] = {}
+    # By whom they are referred to.
+    wanted = {name: ""}
+    for _ in range(MOST_STEPS):
+        services = {service.name: service for service in ConfiguredService.objects.filter(name__in=wanted)}
+        for each, asks in wanted.items():
+            read[each] = _resolved(services.get(each), each, OFFICE_HOURS, asks)
+        wanted = {other: each for each in wanted for other in _referred(read[each]) if other not in read}
+        if not wanted:
+            return read
+    raise Unreadable(f"Service {name}: its office hours refer to others over more than {MOST_STEPS} steps.")
+
+
+def _referred(resolved: Resolved) -> list[str]:
+    """The office-hours services that one refers to."""
+    families = (
+        members(resolved, "_include_regular"),
+        members(resolved, "_include"),
+        members(resolved, "_use_alternative"),
+    )
+    return [str(name) for family in families for name in family.values()]
+
+
+def _resolved(service: ConfiguredService | None, name: str, type_name: str, asks: str = "") -> Resolved:
+    by_whom = f"Service {asks} refers to {name}, but there" if asks else "There"
+    if service is None:
+        raise Unreadable(f"{by_whom} is no service {name}.")
+    if service.type != type_name:
+        raise Unreadable(f"{by_whom} is no service {name} of type {type_name}: its type is {service.type}.")
+    try:
+        return resolution.resolve(service)
+    except (OptionError, LookupError) as error:
+        raise Unreadable(f"Service {name}: {error}") from None
