@@ -199,3 +199,7 @@ class AuditFinding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.owner}: {self.detail}"
+
+
+# Tables of this app whose rows are described elsewhere.
+from callbacks.push.models import Notice  # noqa: E402, F401

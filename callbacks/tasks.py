@@ -2,10 +2,11 @@ from contextlib import suppress
 
 from celery import shared_task
 from django.utils import timezone
-from structlog.contextvars import bind_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from callbacks import actions
 from callbacks.audit import run
+from callbacks.push import notices
 from scheduling.kick import chained
 
 
@@ -14,6 +15,14 @@ from scheduling.kick import chained
 def advance(callback_id: str) -> None:
     bind_contextvars(callback=callback_id)
     actions.advance(callback_id, now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def send(notice_id: str) -> None:
+    # Celery logs a failure after the task: what it bound stays until the next one.
+    clear_contextvars()
+    bind_contextvars(callback=notices.callback_of(int(notice_id)))
+    notices.send(int(notice_id), now=timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -111,6 +112,15 @@ def several(name: str, *, default: Sequence[str], help: str) -> list[str]:
         return [part.strip() for part in given.split(",") if part.strip()]
 
     return _read(Variable(name, "values separated by commas", ",".join(default), help), parse, list(default))
+
+
+def networks(name: str, *, help: str) -> list[IPv4Network | IPv6Network]:
+    """Networks of IP addresses; none where it is unset."""
+
+    def parse(given: str) -> list[IPv4Network | IPv6Network]:
+        return [ip_network(part.strip()) for part in given.split(",") if part.strip()]
+
+    return _read(Variable(name, "networks such as 10.1.0.0/16,fd00::/8", "", help), parse, [])
 
 
 def choice(name: str, *, default: str, choices: Collection[str], help: str) -> str:

@@ -26,6 +26,8 @@ BACKLOG = 100
 _broker_down_until = 0.0
 _carry_out: Callable[[str, tuple[str, ...]], None] | None = None
 _local = threading.local()
+# The tasks that are carried out by whoever kicks them; a push may take seconds and waits for a worker of its own queue.
+_chained: set[str] = set()
 
 
 def carry_out_with(function: Callable[[str, tuple[str, ...]], None] | None) -> None:
@@ -45,10 +47,10 @@ def kick(task: str, *args: str) -> None:
 
 
 def publish(task: str, args: tuple[str, ...]) -> None:
-    """Hand a kick to the broker; inside a chained task, to the task itself."""
+    """Hand a kick to the broker; that of a chained task, inside another one, to the task itself."""
     global _broker_down_until
     following: list[tuple[str, tuple[str, ...]]] | None = getattr(_local, "following", None)
-    if following is not None:
+    if following is not None and is_chained(task):
         if (task, args) not in following:
             following.append((task, args))
         return
@@ -79,12 +81,19 @@ def kicks_to_spare() -> int:
         return BACKLOG
 
 
+def is_chained(task: str) -> bool:
+    """True if the task, by its name, is quick enough to be carried out in place of a worker of its queue."""
+    return task in _chained
+
+
 def chained(task: Callable[[str], None]) -> Callable[[str], None]:
-    """Carry out here, one after the other, the kicks that a task gives.
+    """Carry out here, one after the other, the kicks of chained tasks that a task gives.
 
     An answer leads to a decision, the decision to a sound: handing each step to the broker would cost the customer the
     way through the queue each time, and the machine a message each time.
     """
+
+    _chained.add(f"{task.__module__}.{task.__name__}")
 
     @wraps(task)
     def run(arg: str) -> None:

@@ -66,8 +66,9 @@ class Hands:
         self._queue.put((key, work))
 
     def carry_out(self, task: str, args: tuple[str, ...]) -> None:
-        """Run a task here, because the broker cannot take it."""
-        self.do((task, args), partial(run_task, task, args))
+        """Run a task here, because the broker cannot take it. What is not chained may take seconds: the tick has it."""
+        if kick.is_chained(task):
+            self.do((task, args), partial(run_task, task, args))
 
     def _work(self) -> None:
         while True:
