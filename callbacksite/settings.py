@@ -158,6 +158,10 @@ CORS_ALLOWED_ORIGINS = env.several(
 NODE_ID = env.whole(
     "NODE_ID", default=369, lowest=0, highest=999999, help="number before the dash of every callback's id"
 )
+OUTBOUND_ALLOWED_NETWORKS = env.networks(
+    "OUTBOUND_ALLOWED_NETWORKS",
+    help="networks of our own to which [push messages](operators.md#push-messages) may go, beside the internet",
+)
 SIMULATOR_SPEED = env.decimal(
     "SIMULATOR_SPEED",
     default=1.0,
@@ -248,6 +252,7 @@ CELERY_BEAT_SCHEDULER = "scheduling.beat:Scheduler"
 CELERY_TASK_ROUTES = {
     "callbacks.tasks.advance": {"queue": "flow"},
     "callbacks.tasks.audit": {"queue": "outside"},
+    "callbacks.tasks.send": {"queue": "outside"},
     "telephony.tasks.*": {"queue": "flow"},
     "scheduling.tasks.tick": {"queue": "clock"},
     "scheduling.tasks.sweep": {"queue": "sweeps"},
