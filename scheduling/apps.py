@@ -6,6 +6,6 @@ class SchedulingConfig(AppConfig):
     verbose_name = "Scheduling"
 
     def ready(self) -> None:
-        from scheduling import heartbeats, tick
+        from scheduling import bookings, heartbeats, tick
 
-        tick.register(tick.Sources(slow=[heartbeats.forget_lost]))
+        tick.register(tick.Sources(slow=[heartbeats.forget_lost, bookings.forget_past]))

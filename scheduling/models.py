@@ -1,4 +1,9 @@
+from __future__ import annotations
+
 from django.db import models
+from django.db.models import Q
+
+from services.models import ConfiguredService
 
 
 class Timer(models.Model):
@@ -48,3 +53,61 @@ class Total(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}{self.labels} {self.value}"
+
+
+class SlotCalendar(models.Model):
+    """How a service's time was cut into slots when its bookings were last counted.
+
+    Whoever books or gives back holds this row shared until the transaction ends; whoever counts anew, alone. All three
+    tables of bookings go with their service by the database's own cascade: Django's would read and list every booking.
+    """
+
+    service = models.OneToOneField(
+        ConfiguredService, on_delete=models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="+"
+    )
+    minutes = models.PositiveSmallIntegerField()
+    zone = models.CharField(max_length=64, help_text="Of the office: Europe/Berlin.")
+
+    def __str__(self) -> str:
+        return f"{self.minutes} minutes in {self.zone}"
+
+
+class SlotCounter(models.Model):
+    """How many places of one slot are booked."""
+
+    # Also what finds the counters of a service from one moment to another, for what is offered.
+    pk = models.CompositePrimaryKey("service_id", "start")
+    service = models.ForeignKey(
+        ConfiguredService, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    start = models.DateTimeField()
+    booked = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            # A place that is given back twice must not let somebody in for whom there is no room.
+            models.CheckConstraint(condition=Q(booked__gte=0), name="slot_counter_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.booked} at {self.start:%Y-%m-%d %H:%M}"
+
+
+class Booking(models.Model):
+    """The one place that an owner holds, in the slot in which it was counted."""
+
+    owner = models.CharField(max_length=64, primary_key=True)
+    service = models.ForeignKey(
+        ConfiguredService, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    slot_start = models.DateTimeField()
+    desired_at = models.DateTimeField(help_text="The exact time that was asked for.")
+
+    class Meta:
+        indexes = [
+            # Counting anew: the bookings of a service from a moment on. Also the cascade of a deleted service.
+            models.Index(fields=["service", "desired_at"], name="booking_of_service"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner} at {self.desired_at:%Y-%m-%d %H:%M:%S}"

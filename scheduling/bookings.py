@@ -1,0 +1,248 @@
+"""Places in slots: booked, moved and given back in the caller's transaction, exactly to the limit.
+
+A slot is known by its service and its start. How many of its places are taken is one counter, changed only by guarded
+updates under READ COMMITTED: `booked = booked + 1 WHERE booked < limit`. Each owner has at most one booking, which says
+from which counter its place came; whoever deletes the booking gives the place back, so it comes back once. A limit that
+is lowered evicts nobody: the slot is full until enough have left.
+
+Locks, after the callback's, its timers' and its queue's: the service's calendar (shared), the booking, then counters in
+ascending start, so that of two who move in opposite directions one waits for the other, never both.
+
+A bucket size or zone that was changed is noticed by the next booking: it holds the calendar alone and counts the
+bookings anew, in the new slots. Also that evicts nobody: a slot may then hold more than its limit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import F
+from django.utils import timezone
+
+from scheduling.models import Booking, SlotCalendar, SlotCounter
+from scheduling.plan import Plan
+from scheduling.slots import Slot, slot_of
+
+# Counters of slots that began so long ago are of no use to anybody: longer than any slot.
+KEPT = timedelta(days=1)
+
+
+class Full(Exception):
+    """The slot is closed or has no place left."""
+
+
+def book(owner: str, *, service_id: int, plan: Plan, desired_at: datetime) -> datetime:
+    """Book the owner a place in the slot of the desired time, which becomes its only one; return the slot's start.
+
+    A booking that the owner has is moved; within its slot it keeps its place, also when there are more than the limit.
+    Raises Full, with nothing changed.
+    """
+    slot = slot_of(desired_at, plan.minutes, plan.zone)
+    _hold_calendar(service_id, plan)
+    if _insert(owner, service_id, slot, desired_at):
+        if not _take(service_id, slot.start, plan.limit(slot)):
+            Booking.objects.filter(pk=owner).delete()
+            raise Full(f"{slot.start.isoformat()}: no place is left.")
+        return slot.start
+    held = Booking.objects.select_for_update().get(pk=owner)
+    if (held.service_id, held.slot_start) != (service_id, slot.start):
+        _exchange(held, service_id, slot, plan.limit(slot))
+    Booking.objects.filter(pk=owner).update(service_id=service_id, slot_start=slot.start, desired_at=desired_at)
+    return slot.start
+
+
+def cancel(owner: str) -> bool:
+    """Give back the owner's place. True if it had one."""
+    return bool(_delete([owner]))
+
+
+def forget(owners: Iterable[str]) -> None:
+    """Drop the bookings of owners that are gone. A place whose time has come was used, and is not given back."""
+    # The clock, because who forgets an owner has no reason to know that it had a time.
+    _delete(list(owners), used_before=timezone.now())
+
+
+def forget_past(now: datetime, *, limit: int = 1000) -> int:
+    """Delete up to `limit` counters of each service whose slots are long past; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM scheduling_slotcounter AS counter USING (
+                SELECT past.service_id, past.start FROM scheduling_slotcalendar AS calendar, LATERAL (
+                    SELECT service_id, start FROM scheduling_slotcounter
+                    WHERE service_id = calendar.service_id AND start < %s ORDER BY start LIMIT %s
+                ) AS past
+            ) AS past
+            WHERE counter.service_id = past.service_id AND counter.start = past.start
+            """,
+            [now - KEPT, limit],
+        )
+        return int(cursor.rowcount)
+
+
+def booked(service_id: int, plan: Plan, start: datetime, end: datetime) -> dict[datetime, int]:
+    """How many places are taken, by the slot's start, for each slot with any of which a part lies in [start, end).
+
+    One statement; a second one when no counter is found, since a changed bucket size or zone may not be noticed yet.
+    """
+    if start >= end:
+        return {}
+    first = slot_of(start, plan.minutes, plan.zone).start
+    last = slot_of(end - timedelta.resolution, plan.minutes, plan.zone).end
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT start, booked FROM scheduling_slotcounter
+            WHERE service_id = %s AND start >= %s AND start < %s AND booked > 0 AND EXISTS (
+                SELECT FROM scheduling_slotcalendar WHERE service_id = %s AND minutes = %s AND zone = %s
+            )
+            """,
+            [service_id, first, last, service_id, plan.minutes, plan.zone.key],
+        )
+        found = dict(cursor.fetchall())
+    return found or {slot.start: places for slot, places in _count(service_id, plan, first, last).items()}
+
+
+def _hold_calendar(service_id: int, plan: Plan) -> None:
+    """Keep the slots as the plan cuts them until the transaction ends."""
+    if _share_calendar(service_id, plan):
+        return
+    cut = SlotCalendar(service_id=service_id, minutes=plan.minutes, zone=plan.zone.key)
+    SlotCalendar.objects.bulk_create([cut], ignore_conflicts=True)
+    # Whoever asks for it alone must not hold it shared: two of them would wait for each other.
+    if not _share_calendar(service_id, plan):
+        _count_anew(service_id, plan)
+
+
+def _share_calendar(service_id: int, plan: Plan) -> bool:
+    """True if the slots were counted as the plan cuts them; they then stay so until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM scheduling_slotcalendar WHERE service_id = %s AND minutes = %s AND zone = %s FOR SHARE",
+            [service_id, plan.minutes, plan.zone.key],
+        )
+        return cursor.fetchone() is not None
+
+
+def _count_anew(service_id: int, plan: Plan) -> None:
+    """Cut the future of the service into the plan's slots. Counters of the past stay as they are: nobody reads them."""
+    calendar = SlotCalendar.objects.select_for_update().get(pk=service_id)
+    if (calendar.minutes, calendar.zone) == (plan.minutes, plan.zone.key):
+        return
+    # The clock, so that bookings which only wait for their removal, a hundred times as many, are left alone.
+    since = slot_of(timezone.now(), plan.minutes, plan.zone).start
+    counted = _count(service_id, plan, since)
+    SlotCounter.objects.filter(service_id=service_id, start__gte=since).delete()
+    SlotCounter.objects.bulk_create(
+        [SlotCounter(service_id=service_id, start=slot.start, booked=places) for slot, places in counted.items()]
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE scheduling_booking AS booking SET slot_start = slot.first
+            FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS slot (first, last)
+            WHERE booking.service_id = %s AND booking.desired_at >= slot.first AND booking.desired_at < slot.last
+            """,
+            [[slot.start for slot in counted], [slot.end for slot in counted], service_id],
+        )
+    calendar.minutes, calendar.zone = plan.minutes, plan.zone.key
+    calendar.save(update_fields=["minutes", "zone"])
+
+
+def _count(service_id: int, plan: Plan, start: datetime, end: datetime | None = None) -> Counter[Slot]:
+    """Bookings by slot of the plan, from the rows themselves, whose desired time lies in [start, end)."""
+    with connection.cursor() as cursor:
+        # Slots begin and end on whole minutes, of which there are few where there are many bookings.
+        cursor.execute(
+            """
+            SELECT date_trunc('minute', desired_at) AS minute, count(*) FROM scheduling_booking
+            WHERE service_id = %s AND desired_at >= %s AND desired_at < coalesce(%s::timestamptz, 'infinity')
+            GROUP BY minute ORDER BY minute
+            """,
+            [service_id, start, end],
+        )
+        minutes = cursor.fetchall()
+    counted: Counter[Slot] = Counter()
+    slot = None
+    for minute, places in minutes:
+        if slot is None or minute >= slot.end:
+            slot = slot_of(minute, plan.minutes, plan.zone)
+        counted[slot] += places
+    return counted
+
+
+def _insert(owner: str, service_id: int, slot: Slot, desired_at: datetime) -> bool:
+    """True if the owner had no booking."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO scheduling_booking (owner, service_id, slot_start, desired_at) VALUES (%s, %s, %s, %s)
+            ON CONFLICT (owner) DO NOTHING
+            """,
+            [owner, service_id, slot.start, desired_at],
+        )
+        return bool(cursor.rowcount)
+
+
+def _exchange(held: Booking, service_id: int, slot: Slot, limit: int) -> None:
+    """Take a place in the slot and give back the held one, the earlier slot first. Raises Full, nothing changed."""
+    gives_first = held.slot_start < slot.start
+    given = gives_first and _give(held.service_id, held.slot_start)
+    if not _take(service_id, slot.start, limit):
+        if given:
+            # Nobody took it meanwhile: its counter is locked until the transaction ends.
+            _give(held.service_id, held.slot_start, -1)
+        raise Full(f"{slot.start.isoformat()}: no place is left.")
+    if not gives_first:
+        _give(held.service_id, held.slot_start)
+
+
+def _take(service_id: int, start: datetime, limit: int) -> bool:
+    """Take one of the slot's `limit` places. False if there is none."""
+    if limit <= 0:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO scheduling_slotcounter AS counter (service_id, start, booked) VALUES (%s, %s, 1)
+            ON CONFLICT (service_id, start) DO UPDATE SET booked = counter.booked + 1 WHERE counter.booked < %s
+            """,
+            [service_id, start, limit],
+        )
+        return bool(cursor.rowcount)
+
+
+def _give(service_id: int, start: datetime, places: int = 1) -> bool:
+    """Give back places of a slot. False if its counter is gone, or has begun anew since: that is past."""
+    counter = SlotCounter.objects.filter(service_id=service_id, start=start, booked__gte=places)
+    return bool(counter.update(booked=F("booked") - places))
+
+
+def _delete(owners: list[str], *, used_before: datetime | None = None) -> int:
+    """Delete the owners' bookings and give their places back, except those of times before `used_before`; how many."""
+    with connection.cursor() as cursor:
+        # Held first, so that nobody counts anew between the booking that goes and its place.
+        cursor.execute(
+            """
+            SELECT 1 FROM scheduling_slotcalendar
+            WHERE service_id IN (SELECT service_id FROM scheduling_booking WHERE owner = ANY(%s))
+            ORDER BY service_id FOR SHARE
+            """,
+            [owners],
+        )
+        if not cursor.fetchall():
+            return 0
+        cursor.execute(
+            "DELETE FROM scheduling_booking WHERE owner = ANY(%s) RETURNING service_id, slot_start, desired_at",
+            [owners],
+        )
+        deleted: list[tuple[int, datetime, datetime]] = cursor.fetchall()
+    unused = Counter(
+        (service_id, start) for service_id, start, desired_at in deleted if not used_before or desired_at > used_before
+    )
+    for (service_id, start), places in sorted(unused.items()):
+        _give(service_id, start, places)
+    return len(deleted)
