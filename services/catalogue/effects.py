@@ -63,11 +63,17 @@ CALLBACK: tuple[NoEffect, ...] = (
         """,
     ),
     NoEffect(
-        why="push notifications",
+        why="push to the services of Apple and Google",
         coming=True,
-        listed="""
-            _use_debug_push_certificate _max_notify_delivery_attempts _notification_message_file _provider_name
-        """,
+        listed="_use_debug_push_certificate",
+    ),
+    NoEffect(
+        why="the message is the dialog that a start request is answered with",
+        listed="_notification_message_file",
+    ),
+    NoEffect(
+        why="there is one provider for each kind of push, in [push]",
+        listed="_provider_name",
     ),
     NoEffect(
         why="status notifications",
@@ -313,6 +319,17 @@ SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
         coming=True,
         place="GMS_Paused_Services",
         listed="*",
+    ),
+    NoEffect(
+        why="push to the services of Apple and Google",
+        coming=True,
+        place="[push]",
+        listed="fcm.apiKey debug.fcm.apiKey fcm.title fcm.body",
+    ),
+    NoEffect(
+        why="for the vendor's subscriptions; a message belongs to a callback here",
+        place="[push]",
+        listed="defaultSubscriptionExpiration",
     ),
     NoEffect(
         why="status notifications",

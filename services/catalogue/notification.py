@@ -28,7 +28,7 @@ OPTIONS = (
         kind=kinds.integer(1, 100),
         section=SECTION,
         default="3",
-        help="How often the delivery of a notification is tried.",
+        help="How often the delivery of a notification is tried, after pauses of 1, 2, 4 … seconds.",
     ),
     Option(
         name="_notification_message_file",
@@ -48,7 +48,7 @@ OPTIONS = (
         section=SECTION,
         advanced=True,
         overridable=False,
-        help="The device to which notifications go. A key of the request.",
+        help="The device to which notifications go; for httpcb a web address. A key of the request.",
     ),
     Option(
         name="_device_os",
@@ -56,6 +56,6 @@ OPTIONS = (
         section=SECTION,
         advanced=True,
         overridable=False,
-        help="What kind of device it is: iOS, gcm, comet. A key of the request.",
+        help="What kind of device it is: comet, httpcb or customhttp; others cannot be told. A key of the request.",
     ),
 )

@@ -245,7 +245,62 @@ _OF_THE_SERVER = (
     ),
 )
 
-SECTION_OPTIONS = (*_DEFAULTS_OF_SERVICES, *_OF_ALL_CALLBACKS, *_OF_THE_SERVER)
+_PUSH = "push"
+
+_OF_PUSH = (
+    Option(
+        name="pushEnabled",
+        kind=kinds.names("kinds of push"),
+        section=_PUSH,
+        default="comet",
+        help="Which devices can be told something: comet, httpcb, customhttp. Others are ignored; with none, no device.",
+    ),
+    Option(
+        name="customhttp.url",
+        kind=URL,
+        section=_PUSH,
+        help="Where messages to devices of the kind customhttp are posted, as JSON with deviceId and message.",
+    ),
+    Option(
+        name="fcm.apiKey",
+        kind=kinds.text(),
+        section=_PUSH,
+        secret=True,
+        note="Since release 8.5.112.05.",
+        help="The key of the Firebase project through which devices of the kind fcm are reached.",
+    ),
+    Option(
+        name="debug.fcm.apiKey",
+        kind=kinds.text(),
+        section=_PUSH,
+        secret=True,
+        note="Since release 8.5.112.05.",
+        help="The key that is used in its place with _use_debug_push_certificate.",
+    ),
+    Option(
+        name="fcm.title",
+        kind=kinds.text(),
+        section=_PUSH,
+        note="Since release 8.5.114.09.",
+        help="The title of messages to devices of the kind fcm.",
+    ),
+    Option(
+        name="fcm.body",
+        kind=kinds.text(),
+        section=_PUSH,
+        note="Since release 8.5.114.09.",
+        help="The text of messages to devices of the kind fcm.",
+    ),
+    Option(
+        name="defaultSubscriptionExpiration",
+        kind=kinds.seconds(30, DAY),
+        section=_PUSH,
+        default="30",
+        help="How long a client's subscription to messages lasts that does not say so itself.",
+    ),
+)
+
+SECTION_OPTIONS = (*_DEFAULTS_OF_SERVICES, *_OF_ALL_CALLBACKS, *_OF_THE_SERVER, *_OF_PUSH)
 
 LIST_OPTIONS: Mapping[str, tuple[Option, ...]] = {
     "GMS_Paused_Services": (

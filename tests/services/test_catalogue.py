@@ -127,6 +127,8 @@ def test_what_is_secret() -> None:
     assert [(option.section, option.name) for option in SECTION_OPTIONS if option.secret] == [
         ("server", "password"),
         ("callback", "_services_credentials"),
+        ("push", "fcm.apiKey"),
+        ("push", "debug.fcm.apiKey"),
     ]
 
 
