@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services import kinds
 from services.catalogue.option import DAY, Option
-from services.kinds import DURATION, STATISTIC
+from services.kinds import CALLING_WINDOW, DURATION, STATISTIC, TIME_ZONE
 
 SECTION = "Scheduled Call"
 
@@ -16,6 +16,23 @@ OPTIONS = (
         advanced=True,
         overridable=False,
         help="When the customer wants to be called, in UTC. A key of the request.",
+    ),
+    Option(
+        name="_customer_timezone",
+        kind=TIME_ZONE,
+        section=SECTION,
+        advanced=True,
+        overridable=False,
+        help="Where the customer's clock is. A key of the request; without it the customer's number tells, else it is "
+        "the zone of the office. A key of this system, unknown to the vendor's.",
+    ),
+    Option(
+        name="_calling_window",
+        kind=CALLING_WINDOW,
+        section=SECTION,
+        overridable=False,
+        help="The times of day at which customers may be called, by the customer's clock. A call outside is put off. "
+        "Empty: any time. An option of this system, unknown to the vendor's.",
     ),
     Option(
         name="_request_execution_time_buffer",

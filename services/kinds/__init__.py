@@ -10,9 +10,11 @@ from __future__ import annotations
 from services.kinds.addresses import COUNTRY, PORTS, TIME_ZONE, URL, URLS
 from services.kinds.base import MAX_TEXT, BadValue, Kind, UnknownKind, kind, register, shown
 from services.kinds.hours import (
+    CAPACITY_OF_DATES,
     DATED_HOURS,
     DATES,
     DAY,
+    HOLIDAYS_COUNTRY,
     WEEK_DAYS,
     WEEK_HOURS,
     DatedHours,
@@ -31,6 +33,7 @@ from services.kinds.structures import (
     Duration,
     Treatment,
 )
+from services.kinds.windows import CALLING_WINDOW, CallingWindow
 from services.kinds.words import (
     BOOLEAN,
     DIAL_PREFIX,
@@ -51,6 +54,8 @@ from services.kinds.words import (
 
 __all__ = [
     "BOOLEAN",
+    "CALLING_WINDOW",
+    "CAPACITY_OF_DATES",
     "COUNTRY",
     "DATED_HOURS",
     "DATES",
@@ -59,6 +64,7 @@ __all__ = [
     "DIGITS",
     "DN",
     "DURATION",
+    "HOLIDAYS_COUNTRY",
     "JSON",
     "KEYS",
     "MAX_TEXT",
@@ -76,6 +82,7 @@ __all__ = [
     "WEEK_DAYS",
     "WEEK_HOURS",
     "BadValue",
+    "CallingWindow",
     "DatedHours",
     "Day",
     "Duration",

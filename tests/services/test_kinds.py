@@ -45,6 +45,7 @@ ALL_KINDS = [
     kinds.DAY,
     kinds.DATES,
     kinds.WEEK_DAYS,
+    kinds.CALLING_WINDOW,
     kinds.capacity_of_day(3),
     kinds.service_reference("callback"),
 ]

@@ -199,7 +199,7 @@ OWN_DEFAULTS = {
     "_default_country": "",
     "_agent_preview_data": "",
 }
-OWN_OPTIONS = {"_cpd_unsure": "human", "_wrap_up_time": "10"}
+OWN_OPTIONS = {"_calling_window": "", "_cpd_unsure": "human", "_customer_timezone": "", "_wrap_up_time": "10"}
 
 # Every value that the functional tests of release 8.5.110 configure a callback service with. A list of targets is left
 # out: the kind of targets does not know lists yet.
