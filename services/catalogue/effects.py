@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ class NoEffect:
     """Why some options have no effect.
 
     What is `coming` says with what; else the reason is for good. `place` is the `[section]` or the list of global
-    keys. `listed` are the names, with spaces between; `name<n>` is a numbered family.
+    keys. `listed` are the names, with spaces between.
     """
 
     why: str
@@ -45,14 +44,8 @@ CALLBACK: tuple[NoEffect, ...] = (
         why="office hours and bookings",
         coming=True,
         listed="""
-            _business_hours_service _capacity_service _request_time_bucket _max_request_by_time_bucket
             _reject_future_desired_time _reject_past_desired_time _enable_reject_out_of_office_hours
         """,
-    ),
-    NoEffect(
-        why="the pausing of services",
-        coming=True,
-        listed="_paused_services_list _paused_services_id",
     ),
     NoEffect(
         why="the confirmation by the customer",
@@ -150,7 +143,7 @@ CALLBACK: tuple[NoEffect, ...] = (
     ),
     NoEffect(
         why="for the request to say; what a service says is not read",
-        listed="_desired_time _device_notification_id _device_os _originating_interaction_id",
+        listed="_desired_time _customer_timezone _device_notification_id _device_os _originating_interaction_id",
     ),
     NoEffect(
         why="fixed by the type of the service; kept because exported configurations carry it",
@@ -226,22 +219,6 @@ OTHER_TYPES: tuple[NoEffect, ...] = (
         why="answers are not kept here, but worked out anew each time",
         listed="_ttl",
     ),
-    NoEffect(
-        why="office hours and bookings",
-        coming=True,
-        listed="""
-            _timezone _bh_regular<n> _bh_add<n> _holiday<n> _effective_dates<n> _include_regular<n> _include<n>
-            _use_alternative<n>
-        """,
-    ),
-    NoEffect(
-        why="office hours and bookings",
-        coming=True,
-        listed="""
-            _capacity _capacity_1 _capacity_2 _capacity_3 _capacity_4 _capacity_5 _capacity_6 _capacity_7
-            _capacity_add _max_capacity
-        """,
-    ),
 )
 
 SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
@@ -315,12 +292,6 @@ SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
         listed="*",
     ),
     NoEffect(
-        why="the pausing of services",
-        coming=True,
-        place="GMS_Paused_Services",
-        listed="*",
-    ),
-    NoEffect(
         why="push to the services of Apple and Google",
         coming=True,
         place="[push]",
@@ -350,9 +321,8 @@ SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
 
 
 def of_option(type_name: str, name: str) -> NoEffect | None:
-    """Why an option of a service of this type has no effect, also one of a numbered family; None when it has one."""
-    known = _by_name(CALLBACK if type_name == "callback" else OTHER_TYPES)
-    return known.get(("", name)) or known.get(("", f"{_NUMBER.sub('', name)}<n>"))
+    """Why an option of a service of this type has no effect; None when it has one."""
+    return _by_name(CALLBACK if type_name == "callback" else OTHER_TYPES).get(("", name))
 
 
 def of_section_key(option: Option) -> NoEffect | None:
@@ -363,9 +333,6 @@ def of_section_key(option: Option) -> NoEffect | None:
 def of_list_key(list_name: str, option: Option) -> NoEffect | None:
     """Why a key of a named list has no effect."""
     return _by_name(SECTIONS_AND_LISTS).get((list_name, option.name))
-
-
-_NUMBER = re.compile(r"[0-9]+\Z")
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services import kinds
+from services.catalogue import office_hours
 from services.catalogue.option import DAY, YEAR, Option
 from services.kinds import BOOLEAN, KEYS, NUMBERS, URLS
 
@@ -191,7 +192,7 @@ _REQUESTS = (
     ),
     Option(
         name="_business_hours_service",
-        kind=kinds.service_reference("office-hours"),
+        kind=office_hours.SERVICE,
         section=SECTION,
         help="The office hours by which desired times are checked and offered.",
     ),
@@ -207,7 +208,7 @@ _REQUESTS = (
         section=SECTION,
         default="GMS_Paused_Services",
         overridable=False,
-        help="The list in which services are paused.",
+        help="The list in which services are paused, in its section services.",
     ),
     Option(
         name="_paused_services_id",
@@ -216,7 +217,7 @@ _REQUESTS = (
         advanced=True,
         overridable=False,
         note="Since release 8.5.109.05.",
-        help="The key of this service in that list. Empty: its name.",
+        help="Another key of this service in that list, beside its name and all; services may share it.",
     ),
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -14,6 +13,7 @@ from django.utils import timezone
 
 from services.configuration import applying, reading, words
 from services.documents import Refused
+from services.management.actor import actor
 from services.reason import LONGEST_REASON
 
 STANDARD_INPUT = "-"
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         try:
             outcome = applying.apply(
                 reading.read(_text(options["file"])),
-                actor=_actor(),
+                actor=actor("configure"),
                 reason=options["reason"],
                 now=timezone.now(),
                 prune=options["prune"],
@@ -66,11 +66,3 @@ def _text(file: str) -> str:
         return sys.stdin.read() if file == STANDARD_INPUT else Path(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{file} cannot be read: {error}") from error
-
-
-def _actor() -> str:
-    """The command, and who ran it as far as the operating system knows."""
-    try:
-        return f"configure ({getpass.getuser()})"
-    except (OSError, KeyError):  # a container with a user id that has no name
-        return "configure"
