@@ -47,10 +47,11 @@ class Rescheduled:
 
 @dataclass(frozen=True)
 class Changed:
-    """Keys of the request were changed; the row has them already."""
+    """Keys of the request were changed; the row has them already. `unaskable` as in the session."""
 
     actor: str
     text: str
+    unaskable: str
 
 
 @dataclass(frozen=True)

@@ -119,10 +119,11 @@ def _is_asked_for(turn: Turn, event: Event) -> bool:
             else:
                 turn.note("rescheduled", f"Another time was asked for by {actor}: {transitions.said(desired_at)}.")
                 transitions.reschedule(turn, desired_at, slot)
-        case Changed(actor=actor, text=text):
+        case Changed(actor=actor, text=text, unaskable=unaskable):
             if turn.session.stage is Stage.ENDED:
                 _refuse(turn, f"A change by {actor}", "cannot be changed")
             else:
+                turn.session = replace(turn.session, unaskable=unaskable)
                 turn.note("changed", f"{text} By {actor}.")
         case Connected(actor=actor):
             # The same answer again for a client that did not hear the first one.

@@ -40,8 +40,8 @@ class Session:
 
     `visit` counts entries into stages, so that a timer or a reservation made for an earlier visit is known as stale.
     `slot` is the start of the booked time slot, None where none is booked. `ewt` is the wait, in seconds, that was
-    estimated at the start of the execution. `askable`: the customer has a device that can be asked; `asked` counts how
-    often it was since the customer last said anything, `confirmed`: they said yes.
+    estimated at the start of the execution. `unaskable` is why the customer's device cannot be asked, empty where it
+    can; `asked` counts how often it was since the customer last said anything, `confirmed`: they said yes.
     `held_back` is why the last dial was put off, until one is sent; `put_off_until` is the moment to which the permit
     last put it off: time in the queue counts from there. A paused one goes on in `paused_from`, not before `resume_at`.
     `attempt` numbers the customer's legs and never falls; `attempts_used` counts those that the customer may have
@@ -57,7 +57,7 @@ class Session:
     queued_at: datetime | None = None
     slot: datetime | None = None
     ewt: float = 0.0
-    askable: bool = False
+    unaskable: str = "the request names no device"
     asked: int = 0
     confirmed: bool = False
     paused_from: Stage | None = None

@@ -77,11 +77,11 @@ def on_awaiting(turn: Turn, event: Event) -> bool:
 def _granted(turn: Turn) -> None:
     if not turn.options.wait_for_user_confirm or turn.session.confirmed:
         transitions.dial(turn)
-    elif turn.session.askable:
-        transitions.ask(turn)
-    else:
-        turn.note("not-asked", "No device was named that could be asked (_device_os, _device_notification_id).")
+    elif turn.session.unaskable:
+        turn.note("not-asked", f"The customer is not asked: {turn.session.unaskable}.")
         transitions.dial(turn)
+    else:
+        transitions.ask(turn)
 
 
 def on_confirming(turn: Turn, event: Event) -> bool:
