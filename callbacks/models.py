@@ -78,8 +78,9 @@ class Callback(models.Model):
             models.Index(fields=["-created_at", "-id"], name="callback_newest"),
             # Queries by `_customer_number`.
             models.Index(fields=["customer_number", "-created_at"], name="callback_number"),
-            # The TTL sweep.
-            models.Index(fields=["expires_at"], name="callback_expiry"),
+            # The sweep: live ones that are to be told, and completed ones that are to be removed.
+            models.Index(fields=["expires_at"], name="callback_expiring", condition=~Q(state=State.COMPLETED)),
+            models.Index(fields=["expires_at"], name="callback_removable", condition=Q(state=State.COMPLETED)),
             # Lists by state.
             models.Index(fields=["state", "-created_at"], name="callback_state"),
             # The scan for those whose time comes, queue by queue.
