@@ -1,8 +1,9 @@
 """The tick: each second, whatever is due in the database is set going.
 
 Higher floors register *sources*: functions that find what is due by now, set it going in small batches, and return how
-much they found. `every_second` belongs to what a customer notices, `slow` to batches that nobody waits for, `live` to
-what keeps customers on the line served while the broker is away.
+much they found. `every_second` belongs to what a customer notices, `slow` to batches that nobody waits for, `repeated`
+to those of them that go on, 200 ms at a time, while they find something, `live` to what keeps customers on the line
+served while the broker is away.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ MOST_IDLE = "10s"
 class Sources:
     every_second: list[Source] = field(default_factory=list)
     slow: list[Source] = field(default_factory=list)
+    repeated: list[Source] = field(default_factory=list)
     live: list[Source] = field(default_factory=list)
 
 
@@ -38,6 +40,7 @@ def register(sources: Sources) -> None:
     """Add a floor's sources; called once a floor, when the app registry is ready."""
     _sources.every_second += sources.every_second
     _sources.slow += sources.slow
+    _sources.repeated += sources.repeated
     _sources.live += sources.live
 
 
@@ -55,9 +58,11 @@ def tick(now: datetime) -> bool:
     return True
 
 
-def sweep(now: datetime) -> None:
-    """Run the slow sources once each."""
-    _run(_sources.slow, now)
+def sweep(now: datetime, *, again: bool = False) -> bool:
+    """Run the slow sources once each; `again`: only those to be repeated. Returns True when these found something."""
+    if not again:
+        _run(_sources.slow, now)
+    return bool(_run(_sources.repeated, now))
 
 
 def sweep_live(now: datetime) -> None:
@@ -65,12 +70,14 @@ def sweep_live(now: datetime) -> None:
     _run(_sources.live, now)
 
 
-def _run(sources: list[Source], now: datetime) -> None:
-    """One failing source must not stop the others: a customer's timer does not wait for a broken sweep."""
+def _run(sources: list[Source], now: datetime) -> int:
+    """How much they found. One failing source must not stop the others: a timer does not wait for a broken sweep."""
+    found = 0
     for source in sources:
         try:
-            source(now)
+            found += source(now)
         except Exception:
             if transaction.get_connection().in_atomic_block:
                 raise
             logger.exception("source %s failed", getattr(source, "__name__", source))
+    return found
