@@ -151,6 +151,7 @@ def kick_live_pending(now: datetime) -> int:
 
 SOURCES = Sources(
     every_second=[fire_timers, start_scheduled, pause_and_resume, kick_pending, push_due.kick_late],
-    slow=[sweeps.expire, sweeps.delete_expired],
+    slow=[sweeps.expire],
+    repeated=[sweeps.delete_expired],
     live=[fire_live_timers, kick_live_pending],
 )
