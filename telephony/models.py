@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import datetime
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
@@ -369,6 +372,54 @@ class Leg(models.Model):
     @property
     def up(self) -> bool:
         return self.state == LegState.UP
+
+
+class BlockedNumberQuerySet(models.QuerySet["BlockedNumber"]):
+    def in_force(self, now: datetime) -> BlockedNumberQuerySet:
+        return self.filter(Q(until__isnull=True) | Q(until__gt=now))
+
+    def matching(self, written: Collection[str]) -> BlockedNumberQuerySet:
+        """Those of a number that is written in these ways: the number itself, and everything that it begins with."""
+        most = BlockedNumber.LONGEST
+        beginnings = {form[:length] for form in written for length in range(1, min(len(form), most) + 1)}
+        return self.filter(number__in=beginnings).filter(Q(is_prefix=True) | Q(number__in=written))
+
+
+class BlockedNumber(models.Model):
+    """A number that is not called, or all numbers that begin so. What has run out stays for looking until deleted."""
+
+    LONGEST = 32
+
+    number = models.CharField(max_length=LONGEST, help_text="Digits, and a leading + where one is dialled.")
+    is_prefix = models.BooleanField("all numbers that begin so", default=False)
+    until = models.DateTimeField(null=True, blank=True, help_text="Called again from then on. Empty: never.")
+    reason = models.CharField(max_length=200, help_text="Why, for whoever wonders why a customer was not called.")
+    created_by = models.CharField("by", max_length=150, editable=False)
+    created_at = models.DateTimeField("since", db_default=Now(), editable=False)
+
+    objects = BlockedNumberQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            # Compared as text with numbers that are written so; an entry written otherwise would block nobody.
+            models.CheckConstraint(condition=Q(number__regex=r"^\+?[0-9]{1,31}$"), name="blocked_number_is_digits"),
+            models.CheckConstraint(condition=~Q(reason=""), name="blocked_number_has_a_reason"),
+        ]
+        indexes = [
+            # At every ring: the number itself and everything that it begins with.
+            models.Index(fields=["number"], name="blocked_number"),
+        ]
+
+    def __str__(self) -> str:
+        """As lists and logs show it: 9165***32. The beginning of many numbers is nobody's."""
+        if self.is_prefix:
+            return f"{self.number}*"
+        return f"{self.number[:4]}***{self.number[-2:]}" if len(self.number) > 8 else f"***{self.number[-2:]}"
+
+    def is_in_force(self, now: datetime) -> bool:
+        """True until it runs out."""
+        return self.until is None or now < self.until
 
 
 # The simulator's tables belong to this app; Django finds them by this import.

@@ -1,0 +1,20 @@
+"""Numbers that are not called: whether one of them is, asked before every ring."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import F
+
+from telephony import numbers
+from telephony.models import BlockedNumber
+
+
+def blocking(number: str, *, country: str, now: datetime) -> BlockedNumber | None:
+    """What keeps this number from being called now, for the longest time if several do; None if nothing does.
+
+    `country` is the option `_default_country`, two letters or empty: with it a number is recognised however it is
+    written. One statement.
+    """
+    found = BlockedNumber.objects.in_force(now).matching(numbers.forms(number, country))
+    return found.order_by(F("until").desc(nulls_first=True)).first()
