@@ -33,8 +33,10 @@ def post(url: str, payload: object, *, timeout: float, delivered: Container[int]
         raise Rejected("its address is no web address such as https://host/path") from None
     except httpx2.TimeoutException as error:
         raise Unavailable(f"it did not answer within {timeout:g} seconds") from error
+    except httpx2.ConnectError as error:
+        raise Unavailable("it cannot be reached") from error
     except httpx2.TransportError as error:
-        raise Unavailable(f"it cannot be reached ({type(error).__name__})") from error
+        raise Unavailable(f"the exchange with it broke off ({type(error).__name__})") from error
     if status in delivered:
         return
     if status >= 500 or status in _PASSING:
