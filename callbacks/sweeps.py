@@ -81,7 +81,7 @@ def _delete_batch(now: datetime, most: int) -> int:
 def forget(callbacks: Iterable[str]) -> None:
     """Remove callbacks, locked by the caller, from every floor."""
     gone = list(callbacks)
-    for forgets in (notices.forget, timers.forget, bookings.forget, queues.forget, calls.forget):
+    for forgets in (timers.forget, queues.forget, calls.forget, bookings.forget, notices.forget):
         forgets(gone)
     with connection.cursor() as cursor:
         # The ORM would first read every row that it deletes, and then delete a hundred at a time.
