@@ -45,7 +45,7 @@ def offers(
     """Slots that are open and have a place left, ascending: whose time lies in [start, end) and `earliest` to `latest`.
 
     `report_busy` lists those that are open and full too, with none free. `most` is how many are listed at the most.
-    One statement, two when nothing is booked.
+    One statement, as `scheduling.bookings.booked` says; none when it is closed all through.
     """
     start = max(start, earliest)
     if latest is not None:
@@ -91,10 +91,13 @@ def nearest(
 
 
 def _offers(service_id: int, plan: Plan, start: datetime, end: datetime, *, report_busy: bool) -> Iterator[Offer]:
-    if start >= end:
+    periods = _open_periods(plan, start, end)
+    if not periods:
         return
     taken = booked(service_id, plan, start, end)
-    for slot, opens in _open_slots(plan, start, end):
+    for slot, opens in _open_slots(plan, periods):
+        if opens < start:
+            continue
         total = plan.limit_by_default if plan.capacity is None else plan.capacity.at(opens)
         # More are booked than there are places when the limit was lowered.
         free = max(total - taken.get(slot.start, 0), 0)
@@ -102,15 +105,19 @@ def _offers(service_id: int, plan: Plan, start: datetime, end: datetime, *, repo
             yield Offer(opens, free, total)
 
 
-def _open_slots(plan: Plan, start: datetime, end: datetime) -> Iterator[tuple[Slot, datetime]]:
-    """Slots whose first open moment lies in [start, end), each with that moment; what is closed costs nothing."""
-    # Whole slots: only then the first open moment is seen of one that begins before `start`.
+def _open_periods(plan: Plan, start: datetime, end: datetime) -> list[Period]:
+    """When it is open from the beginning of the slot that `start` is in: that slot may have opened before `start`."""
+    if start >= end:
+        return []
     first = slot_of(start, plan.minutes, plan.zone).start
-    periods = [Period(first, end)] if plan.hours is None else plan.hours.periods(first, end)
+    return [Period(first, end)] if plan.hours is None else plan.hours.periods(first, end)
+
+
+def _open_slots(plan: Plan, periods: list[Period]) -> Iterator[tuple[Slot, datetime]]:
+    """Each slot that is open in one of the periods, with its first open moment; what is closed costs nothing."""
     last: Slot | None = None
     for period in periods:
         for slot in slots(period.start, period.end, plan.minutes, plan.zone):
-            opens = max(slot.start, period.start)
-            if opens >= start and slot != last:
-                yield slot, opens
+            if slot != last:
+                yield slot, max(slot.start, period.start)
             last = slot

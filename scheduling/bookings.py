@@ -86,7 +86,7 @@ def forget_past(now: datetime, *, limit: int = 1000) -> int:
 def booked(service_id: int, plan: Plan, start: datetime, end: datetime) -> dict[datetime, int]:
     """How many places are taken, by the slot's start, for each slot with any of which a part lies in [start, end).
 
-    One statement; a second one when no counter is found, since a changed bucket size or zone may not be noticed yet.
+    One statement; a second one until the first booking, also the first since the bucket size or zone was changed.
     """
     if start >= end:
         return {}
@@ -95,15 +95,16 @@ def booked(service_id: int, plan: Plan, start: datetime, end: datetime) -> dict[
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT start, booked FROM scheduling_slotcounter
-            WHERE service_id = %s AND start >= %s AND start < %s AND booked > 0 AND EXISTS (
-                SELECT FROM scheduling_slotcalendar WHERE service_id = %s AND minutes = %s AND zone = %s
-            )
+            SELECT counter.start, counter.booked FROM scheduling_slotcalendar AS calendar
+            LEFT JOIN scheduling_slotcounter AS counter
+            ON counter.service_id = %s AND counter.start >= %s AND counter.start < %s AND counter.booked > 0
+            WHERE calendar.service_id = %s AND calendar.minutes = %s AND calendar.zone = %s
             """,
             [service_id, first, last, service_id, plan.minutes, plan.zone.key],
         )
-        found = dict(cursor.fetchall())
-    return found or {slot.start: places for slot, places in _count(service_id, plan, first, last).items()}
+        if counters := cursor.fetchall():
+            return {start: places for start, places in counters if start is not None}
+    return {slot.start: places for slot, places in _count(service_id, plan, first, last).items()}
 
 
 def _hold_calendar(service_id: int, plan: Plan) -> None:
