@@ -7,7 +7,8 @@ configuration counts at the next reading, in every process.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+import graphlib
+from collections.abc import Mapping
 from datetime import date
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -37,27 +38,22 @@ class Unreadable(Exception):
 
 def office_hours(name: str) -> OfficeHours:
     """The hours of the office-hours service of this name. Raises Unreadable."""
-    return _hours(name, _resolved_with_others(name), {}, ())
+    return _all_built(_resolved_with_others(name))[name]
+
+
+def hours_of(draft: ConfiguredService) -> OfficeHours:
+    """The hours of a service as it is here, stored or not, for a preview; others as stored. Raises Unreadable."""
+    return _all_built(_resolved_with_others(draft.name, draft))[draft.name]
 
 
 def capacity(name: str) -> Capacity:
     """The numbers of the capacity service of this name. Raises Unreadable."""
-    resolved = _resolved(ConfiguredService.objects.filter(name=name).first(), name, CAPACITY)
-    days = cast("tuple[int, ...]", resolved["_capacity"])
-    numbers = (
-        resolved["_capacity_1"],
-        resolved["_capacity_2"],
-        resolved["_capacity_3"],
-        resolved["_capacity_4"],
-        resolved["_capacity_5"],
-        resolved["_capacity_6"],
-        resolved["_capacity_7"],
-    )
-    return Capacity(
-        zone=cast("ZoneInfo", resolved["_timezone"]),
-        weekdays=dict(zip(days, cast("tuple[Hours, ...]", numbers), strict=False)),
-        dated=cast("Mapping[Day, Hours]", resolved["_capacity_add"]),
-    )
+    return _numbers(_resolved(ConfiguredService.objects.filter(name=name).first(), name, CAPACITY))
+
+
+def capacity_of(draft: ConfiguredService) -> Capacity:
+    """The numbers of a service as it is here, stored or not, for a preview. Raises Unreadable."""
+    return _numbers(_resolved(draft, draft.name, CAPACITY))
 
 
 def plan_of(service: ConfiguredService) -> Plan:
@@ -91,26 +87,44 @@ def members(resolved: Resolved, family: str) -> dict[str, object]:
     return {number: found[number] for number in sorted(filter(str.isdigit, found), key=int)}
 
 
-def _hours(
-    name: str, read: Mapping[str, Resolved], built: dict[str, OfficeHours], path: tuple[str, ...]
-) -> OfficeHours:
-    """The hours of one of the services that were read, kept in `built`; `path` is who asks for them."""
-    if name in path:
-        circle = [*path[path.index(name) :], name]
-        raise Unreadable(f"Office hours go round in a circle: {' refers to '.join(circle)}.")
-    if name not in built:
+def _numbers(resolved: Resolved) -> Capacity:
+    """The capacity that the options of a service amount to."""
+    days = cast("tuple[int, ...]", resolved["_capacity"])
+    numbers = (
+        resolved["_capacity_1"],
+        resolved["_capacity_2"],
+        resolved["_capacity_3"],
+        resolved["_capacity_4"],
+        resolved["_capacity_5"],
+        resolved["_capacity_6"],
+        resolved["_capacity_7"],
+    )
+    return Capacity(
+        zone=cast("ZoneInfo", resolved["_timezone"]),
+        weekdays=dict(zip(days, cast("tuple[Hours, ...]", numbers), strict=False)),
+        dated=cast("Mapping[Day, Hours]", resolved["_capacity_add"]),
+    )
 
-        def others(family: Mapping[str, object]) -> tuple[OfficeHours, ...]:
-            return tuple(_hours(str(other), read, built, (*path, name)) for other in family.values())
 
-        built[name] = _one(name, read[name], others)
-    return built[name]
+def _all_built(read: Mapping[str, Resolved]) -> dict[str, OfficeHours]:
+    """The hours of all services that were read, by name."""
+    built: dict[str, OfficeHours] = {}
+    for name in _in_order(read):
+        built[name] = _built(name, read[name], built)
+    return built
 
 
-def _one(
-    name: str, resolved: Resolved, others: Callable[[Mapping[str, object]], tuple[OfficeHours, ...]]
-) -> OfficeHours:
-    """The hours that these options amount to; `others` gives those of a family's services."""
+def _in_order(read: Mapping[str, Resolved]) -> list[str]:
+    """The services that were read, each after those that it refers to."""
+    try:
+        return [*graphlib.TopologicalSorter({name: _referred(read[name]) for name in read}).static_order()]
+    except graphlib.CycleError as error:
+        circle = " refers to ".join(reversed(error.args[1]))
+        raise Unreadable(f"Office hours go round in a circle: {circle}.") from None
+
+
+def _built(name: str, resolved: Resolved, built: Mapping[str, OfficeHours]) -> OfficeHours:
+    """The hours that the options of a service amount to; those that it refers to have been built."""
     dates = cast("dict[str, tuple[date, date]]", members(resolved, "_effective_dates"))
     instead = members(resolved, "_use_alternative")
     if missing := instead.keys() - dates.keys():
@@ -123,24 +137,27 @@ def _one(
         holidays=cast("tuple[Day, ...]", tuple(members(resolved, "_holiday").values())),
         country=cast("str", resolved["_holidays_country"]),
         effective=tuple(each for number, each in dates.items() if number not in instead),
-        alternatives=tuple(
-            Alternative(*dates[number], hours) for number, hours in zip(instead, others(instead), strict=True)
-        ),
-        regular=others(members(resolved, "_include_regular")),
-        included=others(members(resolved, "_include")),
+        alternatives=tuple(Alternative(*dates[number], built[str(other)]) for number, other in instead.items()),
+        regular=tuple(built[str(other)] for other in members(resolved, "_include_regular").values()),
+        included=tuple(built[str(other)] for other in members(resolved, "_include").values()),
     )
 
 
 _shared_hours = functools.lru_cache(maxsize=MOST_KEPT)(OfficeHours)
 
 
-def _resolved_with_others(name: str) -> dict[str, Resolved]:
-    """The options of an office-hours service and of all that it refers to, near and far, by name."""
+def _resolved_with_others(name: str, draft: ConfiguredService | None = None) -> dict[str, Resolved]:
+    """The options of an office-hours service and of all that it refers to, near and far, by name.
+
+    `draft` counts instead of the stored service of its name.
+    """
     read: dict[str, Resolved] = {}
     # By whom they are referred to.
     wanted = {name: ""}
     for _ in range(MOST_STEPS):
         services = {service.name: service for service in ConfiguredService.objects.filter(name__in=wanted)}
+        if draft is not None and draft.name in wanted:
+            services[draft.name] = draft
         for each, asks in wanted.items():
             read[each] = _resolved(services.get(each), each, OFFICE_HOURS, asks)
         wanted = {other: each for each in wanted for other in _referred(read[each]) if other not in read}

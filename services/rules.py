@@ -23,6 +23,8 @@ OBSOLETE = {
     "_urs_sec_server_url": "",
 }
 
+CAPACITY_OF_DAYS = tuple(f"_capacity_{number}" for number in range(1, 8))
+
 
 def confirm_needs_waiting(values: Values, texts: Mapping[str, str]) -> Iterator[OptionError]:
     """User Terminated Immediate, `_wait_for_user_confirm`: only possible if `_wait_for_agent` is true."""
@@ -128,19 +130,30 @@ def obsolete_options(values: Values, texts: Mapping[str, str]) -> Iterator[Optio
 
 def alternatives_need_dates(values: Values, texts: Mapping[str, str]) -> Iterator[OptionError]:
     """Options reference of office-hours, `_effective_dates<n>`: mandatory with `_use_alternative<n>`."""
-    dates = [name for name, value in values.items() if name.startswith("_effective_dates") and value is not None]
     for name, value in values.items():
-        if name.startswith("_use_alternative") and value is not None and not dates:
-            yield OptionError(name, texts[name], "a service only together with _effective_dates, and there are none")
+        dates = name.replace("_use_alternative", "_effective_dates")
+        if dates != name and value is not None and not texts.get(dates, "").strip():
+            yield OptionError(name, texts[name], f"a service only together with {dates}, which is empty")
 
 
 def capacity_has_a_maximum(values: Values, texts: Mapping[str, str]) -> Iterator[OptionError]:
     """Options reference of capacity, `_max_capacity`: more than it is an error."""
     most = values.get("_max_capacity")
-    for number in range(1, 8):
-        hours = values.get(name := f"_capacity_{number}")
-        if isinstance(most, int) and isinstance(hours, Mapping) and max(hours.values(), default=0) > most:
+    days = {name: [hours] for name, hours in values.items() if name in CAPACITY_OF_DAYS}
+    if isinstance(dated := values.get("_capacity_add"), Mapping):
+        days["_capacity_add"] = list(dated.values())
+    for name, several in days.items():
+        numbers = [places for hours in several if isinstance(hours, Mapping) for places in hours.values()]
+        if isinstance(most, int) and max(numbers, default=0) > most:
             yield OptionError(name, texts[name], f"at most {most} in each hour, as _max_capacity says")
+
+
+def capacity_has_its_days(values: Values, texts: Mapping[str, str]) -> Iterator[OptionWarning]:
+    """`_capacity` says which days `_capacity_1` to `_capacity_7` stand for; a number too many stands for none."""
+    days = values.get("_capacity")
+    for number, name in enumerate(CAPACITY_OF_DAYS, start=1):
+        if isinstance(days, tuple) and number > len(days) and values.get(name):
+            yield OptionWarning(name, f"{name} has no effect: _capacity lists {len(days)} days.")
 
 
 CALLBACK_RULES: tuple[Rule, ...] = (
@@ -156,4 +169,4 @@ CALLBACK_RULES: tuple[Rule, ...] = (
     obsolete_options,
 )
 OFFICE_HOURS_RULES: tuple[Rule, ...] = (alternatives_need_dates,)
-CAPACITY_RULES: tuple[Rule, ...] = (capacity_has_a_maximum,)
+CAPACITY_RULES: tuple[Rule, ...] = (capacity_has_a_maximum, capacity_has_its_days)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services import kinds
 from services.catalogue.builtin import builtin
 from services.catalogue.option import Option
-from services.kinds import JSON, WEEK_DAYS, capacity_of_day
+from services.kinds import CAPACITY_OF_DATES, WEEK_DAYS, capacity_of_day
 
 CAPACITY = "Capacity"
 
@@ -41,9 +41,10 @@ OPTIONS = (
     ),
     Option(
         name="_capacity_add",
-        kind=JSON,
+        kind=CAPACITY_OF_DATES,
         section=CAPACITY,
         advanced=True,
-        help="Days that differ from their day of the week. [ ] or { }: none.",
+        help="Days whose hours stand instead of those of their day of the week. A day with a year stands instead of "
+        "that of every year. [ ] or { }: none.",
     ),
 )

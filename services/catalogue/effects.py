@@ -41,21 +41,6 @@ class NoEffect:
 
 CALLBACK: tuple[NoEffect, ...] = (
     NoEffect(
-        why="office hours and bookings",
-        coming=True,
-        listed="""
-            _reject_future_desired_time _reject_past_desired_time _enable_reject_out_of_office_hours
-        """,
-    ),
-    NoEffect(
-        why="the confirmation by the customer",
-        coming=True,
-        listed="""
-            _wait_for_user_confirm _user_confirm_timeout _on_user_confirm_timeout _snooze_duration
-            _max_number_of_user_availability_confirmation_attempts _agent_availability_notification_delay
-        """,
-    ),
-    NoEffect(
         why="push to the services of Apple and Google",
         coming=True,
         listed="_use_debug_push_certificate",
@@ -107,7 +92,7 @@ CALLBACK: tuple[NoEffect, ...] = (
     NoEffect(
         why="the rules about numbers",
         coming=True,
-        listed="_default_country _disallow_impossible_phone_numbers _disallow_premium_phone_numbers _exceptions",
+        listed="_disallow_impossible_phone_numbers _disallow_premium_phone_numbers _exceptions",
     ),
     NoEffect(
         why="the limits on requests",
@@ -168,8 +153,7 @@ CALLBACK: tuple[NoEffect, ...] = (
     NoEffect(
         why="for the vendor's orchestration server; callbacks run here, and all that are due are found by their time",
         listed="""
-            _ors _ors_lb_strategy _max_ors_submit_attempts _queue_poll_period _queue_poll_period_recovery
-            _queue_ping_ors_period
+            _ors _ors_lb_strategy _max_ors_submit_attempts _queue_ping_ors_period
         """,
     ),
     NoEffect(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -165,11 +166,73 @@ def capacity_of_day(number: int) -> Kind:
                 hours = value[str(number)]
             case _:
                 raise BadValue(given, allowed)
-        if not isinstance(hours, Mapping) or not all(_HOUR.fullmatch(hour) for hour in hours):
-            raise BadValue(given, allowed)
-        # A JSON true is an int of Python's.
-        if not all(type(places) is int and places >= 0 for places in hours.values()):
-            raise BadValue(given, allowed)
-        return MappingProxyType({int(hour[:2]): places for hour, places in hours.items()})
+        return _hours(hours, given, allowed)
 
     return Kind(name="capacity_of_day", parse=parse, allowed=allowed, empty=MappingProxyType({}), widget="lines")
+
+
+def _hours(hours: object, given: str, allowed: str) -> Mapping[int, int]:
+    """How many by the hour, 0 to 23, of an object such as {"0900": 10}. Raises BadValue."""
+    if not isinstance(hours, Mapping) or not all(_HOUR.fullmatch(hour) for hour in hours):
+        raise BadValue(given, allowed)
+    # A JSON true is an int of Python's.
+    if not all(type(places) is int and places >= 0 for places in hours.values()):
+        raise BadValue(given, allowed)
+    return MappingProxyType({int(hour[:2]): places for hour, places in hours.items()})
+
+
+def _parse_capacity_of_dates(given: str) -> Mapping[Day, Mapping[int, int]]:
+    allowed = CAPACITY_OF_DATES.allowed
+    dates = load(given, allowed)
+    if dates == ():  # the vendor's samples write [] for none
+        return MappingProxyType({})
+    if not isinstance(dates, Mapping):
+        raise BadValue(given, allowed)
+    found = {}
+    for text, hours in dates.items():
+        day = _day(match) if (match := re.fullmatch(_DAY, text)) else None
+        if day is None:
+            raise BadValue(text, allowed)
+        found[day] = _hours(hours, given, allowed)
+    return MappingProxyType(found)
+
+
+CAPACITY_OF_DATES = Kind(
+    name="capacity_of_dates",
+    parse=_parse_capacity_of_dates,
+    allowed='JSON with days and their hours, such as {"2026-12-24": {"0900": 5}, "12-25": {}}; without a year, every '
+    "year's",
+    empty=MappingProxyType({}),
+    widget="lines",
+)
+
+
+@functools.cache
+def _parts_of_countries() -> Mapping[str, Collection[str]]:
+    """The countries whose public holidays are known, and the parts of each that have some of their own."""
+    import holidays  # a tenth of a second, and most processes never read such an option
+
+    return holidays.list_supported_countries(include_aliases=False)
+
+
+def _parse_holidays_country(given: str) -> str:
+    country, _, part = given.partition("-")
+    country = country.upper()
+    parts = _parts_of_countries().get(country)
+    if parts is None:
+        raise BadValue(given, HOLIDAYS_COUNTRY.allowed)
+    if not part and given.upper() == country:
+        return country
+    for known in parts:
+        if known.upper() == part.upper():
+            return f"{country}-{known}"
+    ways = ", ".join(f"{country}-{known}" for known in sorted(parts))
+    raise BadValue(given, f"{country}, or a part of it with holidays of its own: {ways}" if ways else country)
+
+
+HOLIDAYS_COUNTRY = Kind(
+    name="holidays_country",
+    parse=_parse_holidays_country,
+    allowed="a country or a part of one by its code in ISO 3166, such as DE, DE-BY or US-CA",
+    empty="",
+)

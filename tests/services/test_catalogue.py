@@ -387,19 +387,35 @@ def test_obsolete_options_are_options_and_so_are_their_successors() -> None:
         assert successor == "" or successor in CALLBACK.by_name
 
 
-def test_an_alternative_needs_dates() -> None:
-    hours = {"_timezone": "Europe/Berlin", "_use_alternative1": "summer"}
-    assert [str(finding) for finding in findings(hours, "office-hours")] == [
-        "Option _use_alternative1: 'summer' was given, allowed is a service only together with _effective_dates, and "
-        "there are none."
+def test_an_alternative_needs_the_dates_of_its_number() -> None:
+    hours = {"_timezone": "Europe/Berlin", "_use_alternative2": "summer"}
+    missing = [
+        "Option _use_alternative2: 'summer' was given, allowed is a service only together with _effective_dates2, which "
+        "is empty."
     ]
-    assert findings(hours, "office-hours", _effective_dates1="2026-06-01 to 2026-08-31") == []
+    assert [str(finding) for finding in findings(hours, "office-hours")] == missing
+    dates = "2026-06-01 to 2026-08-31"
+    assert [str(finding) for finding in findings(hours, "office-hours", _effective_dates1=dates)] == missing
+    assert findings(hours, "office-hours", _effective_dates2=dates) == []
 
 
 def test_no_hour_has_more_than_the_maximum() -> None:
     capacity = {"_timezone": "UTC", "_max_capacity": "10", "_capacity_3": '{"3": {"1000": 10, "1100": 9}}'}
-    assert findings(capacity, "capacity") == []
+    assert findings(capacity, "capacity", _capacity_add='{"2026-12-24": {"0900": 10}, "12-25": {}}') == []
     assert [str(finding) for finding in findings(capacity, "capacity", _capacity_4='{"4": {"1000": 11}}')] == [
         'Option _capacity_4: \'{"4": {"1000": 11}}\' was given, allowed is at most 10 in each hour, as _max_capacity '
         "says."
     ]
+    dated = '{"2026-12-24": {"0900": 5}, "12-25": {"0900": 11}}'
+    assert [str(finding) for finding in findings(capacity, "capacity", _capacity_add=dated)] == [
+        f"Option _capacity_add: '{dated}' was given, allowed is at most 10 in each hour, as _max_capacity says."
+    ]
+
+
+def test_a_capacity_whose_day_is_not_listed_is_named() -> None:
+    capacity = {"_timezone": "UTC", "_capacity_3": '{"3": {"1000": 6}}', "_capacity": "[Mon, Tue, Sat]"}
+    assert findings(capacity, "capacity") == []
+    assert [str(finding) for finding in findings(capacity, "capacity", _capacity_4='{"4": {"1000": 6}}')] == [
+        "_capacity_4 has no effect: _capacity lists 3 days."
+    ]
+    assert findings(capacity, "capacity", _capacity_4='{"4": {}}') == []

@@ -40,6 +40,19 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
         (kinds.capacity_of_day(3), '{"3": {"1000": 6, "1100": 0, "2300": 1000}}', {10: 6, 11: 0, 23: 1000}),
         (kinds.capacity_of_day(1), '{"1": {}}', {}),
         (kinds.capacity_of_day(1), "", {}),
+        (
+            kinds.CAPACITY_OF_DATES,
+            '{"2026-12-24": {"0900": 5, "1000": 0}, "12-25": {}}',
+            {Day(2026, 12, 24): {9: 5, 10: 0}, Day(None, 12, 25): {}},
+        ),
+        (kinds.CAPACITY_OF_DATES, "[]", {}),
+        (kinds.CAPACITY_OF_DATES, "[ ]", {}),
+        (kinds.CAPACITY_OF_DATES, "{}", {}),
+        (kinds.CAPACITY_OF_DATES, "", {}),
+        (kinds.HOLIDAYS_COUNTRY, "DE", "DE"),
+        (kinds.HOLIDAYS_COUNTRY, "us-ca", "US-CA"),
+        (kinds.HOLIDAYS_COUNTRY, "AU-NSW Western", "AU-NSW Western"),
+        (kinds.HOLIDAYS_COUNTRY, "", ""),
     ],
 )
 def test_reads(kind: Kind, text: str, value: object) -> None:
@@ -84,12 +97,36 @@ def test_reads(kind: Kind, text: str, value: object) -> None:
         (kinds.capacity_of_day(3), '{"3": {"1000": "6"}}'),
         (kinds.capacity_of_day(3), '{"3": []}'),
         (kinds.capacity_of_day(3), '{"3": '),
+        (kinds.CAPACITY_OF_DATES, '{"2026-02-29": {}}'),
+        (kinds.CAPACITY_OF_DATES, '{"24.12.": {}}'),
+        (kinds.CAPACITY_OF_DATES, '{"2026-12-24": {"0930": 5}}'),
+        (kinds.CAPACITY_OF_DATES, '{"2026-12-24": {"0900": -5}}'),
+        (kinds.CAPACITY_OF_DATES, '{"2026-12-24": []}'),
+        (kinds.CAPACITY_OF_DATES, '[{"2026-12-24": {}}]'),
+        (kinds.CAPACITY_OF_DATES, "5"),
+        (kinds.HOLIDAYS_COUNTRY, "Germany"),
+        (kinds.HOLIDAYS_COUNTRY, "DEU"),
+        (kinds.HOLIDAYS_COUNTRY, "XX"),
     ],
 )
 def test_refuses(kind: Kind, text: str) -> None:
     with pytest.raises(BadValue) as caught:
         kind.read(text)
     assert str(caught.value).endswith(f"allowed is {kind.allowed}")
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("AT-10", "AT, or a part of it with holidays of its own: AT-1, AT-2, AT-3, AT-4, AT-5, AT-6, AT-7, AT-8, AT-9"),
+        ("AT-", "AT, or a part of it with holidays of its own: AT-1, AT-2, AT-3, AT-4, AT-5, AT-6, AT-7, AT-8, AT-9"),
+        ("LU-1", "LU"),
+    ],
+)
+def test_a_part_of_a_country_that_is_not_known_is_answered_with_those_that_are(text: str, allowed: str) -> None:
+    with pytest.raises(BadValue) as caught:
+        kinds.HOLIDAYS_COUNTRY.read(text)
+    assert str(caught.value) == f"'{text}' was given, allowed is {allowed}"
 
 
 @settings(deadline=None)
