@@ -4,23 +4,55 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 
-from callbacks import metrics, records
+from callbacks import metrics, promises, push, records
 from callbacks.flow import machine
-from callbacks.flow.events import Cancelled, Event, Expired, SetAside, Started, load
+from callbacks.flow.events import (
+    Cancelled,
+    Changed,
+    Connected,
+    Event,
+    Expired,
+    Rescheduled,
+    SetAside,
+    Snoozed,
+    Started,
+    load,
+)
 from callbacks.flow.options import FLOW_OPTIONS, FlowOptions, from_resolved
 from callbacks.flow.session import SESSION, Session
 from callbacks.flow.states import Reason
 from callbacks.models import Callback, Pending
+from callbacks.promises import NotAvailable
+from callbacks.push import configuration
 from callbacks.records import Turns
+from scheduling import bookings
 from services import resolution
+from services.kinds import TIME_ZONE
 from services.models import ConfiguredService
+from telephony import blocklist
+
+__all__ = [
+    "Busy",
+    "MissingKeys",
+    "NotAvailable",
+    "NotFound",
+    "NumberBlocked",
+    "Refused",
+    "ServiceGone",
+    "advance",
+    "cancel",
+    "connect",
+    "reschedule",
+    "snooze",
+    "start",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +78,10 @@ class ServiceGone(Exception):
     """The service was deleted while the request was read; nothing was stored."""
 
 
+class NumberBlocked(Exception):
+    """The customer's number is on the block list; nothing was stored. Its text is the number."""
+
+
 class MissingKeys(Exception):
     """Keys of `_mandatory_customer_lookup_keys` that the request does not have."""
 
@@ -65,12 +101,14 @@ def start(
     """Accept a request: store it and decide its first step, in one transaction.
 
     `parameters` are all keys of the request as text (seed 1, *Sample Request*). Keys without a leading underscore are
-    the customer's user data. Raises MissingKeys, ServiceGone and `services.catalogue.OptionError`; nothing is stored
+    the customer's user data. With a `desired_at` a place in its time slot is booked. Raises MissingKeys, ServiceGone,
+    NotAvailable, NumberBlocked, `scheduling.offices.Unreadable` and `services.catalogue.OptionError`; nothing is stored
     then.
     """
     if missing := resolution.missing_mandatory(service, parameters):
         raise MissingKeys(missing)
     overrides = resolution.allowed_overrides(service, parameters)
+    _check_time_zone(parameters)
     callback = Callback(
         id=f"{settings.NODE_ID}-{uuid.uuid4()}",
         service=service,
@@ -83,16 +121,19 @@ def start(
         desired_at=desired_at or now,
         expires_at=(desired_at or now) + DEFAULT_TTL,
     )
-    session = Session(number=callback.customer_number, desired_at=callback.desired_at)
-    first: Event = Started(actor=actor)
     options, error = _resolve(callback)
-    if options is None:
-        first = SetAside(error)
-    else:
+    if options is not None:
         callback.expires_at = callback.desired_at + timedelta(seconds=options.ttl)
-    turns = _run(session, options, [first], now)
     try:
         with transaction.atomic():
+            slot = _promise(callback, desired_at, now) if options is not None else None
+            session = Session(
+                number=callback.customer_number,
+                desired_at=callback.desired_at,
+                slot=slot,
+                unaskable=_unaskable(options, callback.properties),
+            )
+            turns = _run(session, options, [SetAside(error) if options is None else Started(actor=actor)], now)
             records.store_new(callback, turns, options, now)
     except IntegrityError:
         if ConfiguredService.objects.filter(pk=service.pk).exists():
@@ -100,6 +141,40 @@ def start(
         raise ServiceGone(service.name) from None
     metrics.decided(callback, None, turns, now)
     return callback
+
+
+def _unaskable(options: FlowOptions | None, properties: Mapping[str, str]) -> str:
+    """Why the customer's device cannot be asked to confirm; not looked at where nobody is to be asked."""
+    if options is None or not (options.wait_for_agent and options.wait_for_user_confirm):
+        return "nobody is asked (_wait_for_user_confirm)"
+    device_os, device = properties.get("_device_os", ""), properties.get("_device_notification_id", "")
+    return push.why_not_askable(device_os, device, configuration.enabled())
+
+
+def _promise(callback: Callback, desired_at: datetime | None, now: datetime) -> datetime | None:
+    """Take what the answer promises: the start of the slot in which a place is booked, None for a call at once."""
+    service = callback.service
+    if service is None:
+        raise ServiceGone(callback.service_name)
+    number, properties = callback.customer_number, callback.properties
+    country = str(resolution.resolve_one(service, "_default_country") or "")
+    if number and blocklist.blocking(number, country=country, now=now):
+        raise NumberBlocked(number)
+    if desired_at is None:
+        promises.call_at_once(service, number=number, properties=properties, expires_at=callback.expires_at, now=now)
+        return None
+    return promises.book(
+        service, owner=callback.pk, number=number, properties=properties, desired_at=desired_at, now=now
+    )
+
+
+def _check_time_zone(parameters: Mapping[str, str]) -> None:
+    """That `_customer_timezone` is a zone, where the request has it. Raises OptionError."""
+    if stated := parameters.get("_customer_timezone", "").strip():
+        try:
+            TIME_ZONE.read(stated)
+        except ValueError:
+            raise resolution.OptionError("_customer_timezone", stated, TIME_ZONE.allowed) from None
 
 
 @metrics.ADVANCE_SECONDS.time()
@@ -130,14 +205,105 @@ def cancel(*, callback_id: str, actor: str, now: datetime, reason: Reason = Reas
 
     Raises NotFound; Refused when it is PROCESSING or COMPLETED; Busy.
     """
-    return _decide_now(callback_id, Cancelled(actor=actor, reason=reason), now)
+    return _decide_now(callback_id, _just(Cancelled(actor=actor, reason=reason)), now)
 
 
-def _decide_now(callback_id: str, event: Event, now: datetime) -> Callback:
+def reschedule(
+    *,
+    callback_id: str,
+    desired_at: datetime | None,
+    properties: Mapping[str, str],
+    actor: str,
+    now: datetime,
+) -> Callback:
+    """Give a callback another time, other properties, or both; a refused one leaves time and booking as they were.
+
+    `desired_at` None keeps the time; one that is not after `now` asks for a call at once. `properties` are set, those
+    with an empty text removed. Raises NotFound; Refused while the customer is being called and when it is COMPLETED;
+    NotAvailable; OptionError; Busy.
+    """
+    _check_time_zone(properties)
+
+    def change(callback: Callback, decided: Turns, options: FlowOptions | None) -> list[Event]:
+        if options is None:
+            raise LookupError(f"the configuration of service {callback.service_name} cannot be resolved")
+        wishes: list[Event] = []
+        if properties:
+            unaskable = _unaskable(options, {**callback.properties, **properties})
+            wishes.append(Changed(actor, _said(properties), unaskable))
+        if desired_at is not None:
+            wishes.append(Rescheduled(actor, max(desired_at, now), None))
+        # What is refused changes nothing: neither the keys nor the booking.
+        if refused := [wish for wish in wishes if machine.decide(decided.session, options, wish, now).refused]:
+            return refused[:1]
+        _set_properties(callback, properties)
+        decided.columns |= {"properties": callback.properties, "user_data": callback.user_data}
+        if desired_at is not None:
+            wishes[-1] = Rescheduled(actor, max(desired_at, now), _move(callback, desired_at, now))
+        return wishes
+
+    return _decide_now(callback_id, change, now)
+
+
+def connect(*, callback_id: str, actor: str, now: datetime) -> Callback:
+    """The customer, who was asked, wants to be called now; said again, it changes nothing.
+
+    Raises NotFound; Refused when nobody was asked; Busy.
+    """
+    return _decide_now(callback_id, _just(Connected(actor)), now)
+
+
+def snooze(*, callback_id: str, actor: str, now: datetime) -> Callback:
+    """The customer, who was asked, wants to be asked again after `_snooze_duration`. Raises as connect()."""
+    return _decide_now(callback_id, _just(Snoozed(actor)), now)
+
+
+def _said(properties: Mapping[str, str]) -> str:
+    """Which keys are changed, by name: values are personal."""
+    gone = sorted(key for key, value in properties.items() if not value.strip())
+    new = sorted(properties.keys() - set(gone))
+    said = [f"{what}: {', '.join(keys)}." for what, keys in (("Changed", new), ("Removed", gone)) if keys]
+    return " ".join(said)
+
+
+def _set_properties(callback: Callback, properties: Mapping[str, str]) -> None:
+    """Change the keys on the row, which is stored with the decision; an empty text removes one."""
+    for key, value in properties.items():
+        place = callback.properties if key.startswith("_") else callback.user_data
+        if value.strip():
+            place[key] = value
+        else:
+            place.pop(key, None)
+
+
+def _move(callback: Callback, desired_at: datetime, now: datetime) -> datetime | None:
+    """Book the place for another time instead of the present one; for a call at once none is needed."""
+    service = callback.service
+    if service is None:
+        raise NotFound
+    number, properties = callback.customer_number, callback.properties
+    if desired_at > now:
+        return promises.book(
+            service, owner=callback.pk, number=number, properties=properties, desired_at=desired_at, now=now
+        )
+    promises.call_at_once(service, number=number, properties=properties, expires_at=callback.expires_at, now=now)
+    bookings.cancel(callback.pk)
+    return None
+
+
+# What a verb wants decided, once the pending events are: the callback is locked, its row may be changed.
+Wish = Callable[[Callback, Turns, FlowOptions | None], list[Event]]
+
+
+def _just(event: Event) -> Wish:
+    return lambda callback, decided, options: [event]
+
+
+def _decide_now(callback_id: str, wish: Wish, now: datetime) -> Callback:
     """Decide a verb's own event in its own transaction, behind the pending ones, so that the answer is true."""
     for last_try in (False, True):
         try:
-            callback, turns = _advance(callback_id, now, own=event)
+            callback, turns = _advance(callback_id, now, wish)
         except OperationalError as error:
             if last_try:
                 raise Busy from error
@@ -150,15 +316,13 @@ def _decide_now(callback_id: str, event: Event, now: datetime) -> Callback:
     raise AssertionError
 
 
-def _advance(callback_id: str, now: datetime, own: Event | None = None) -> tuple[Callback | None, Turns]:
+def _advance(callback_id: str, now: datetime, wish: Wish | None = None) -> tuple[Callback | None, Turns]:
     with transaction.atomic():
         callback = Callback.objects.select_for_update(no_key=True, of=("self",)).filter(pk=callback_id).first()
         if callback is None:
             return None, Turns(None)
         events = _take_pending(callback_id)
-        if own is not None:
-            events.append(own)
-        if not events:
+        if wish is None and not events:
             return callback, Turns(None)
         options, error = _options(callback)
         if options is None:
@@ -166,6 +330,8 @@ def _advance(callback_id: str, now: datetime, own: Event | None = None) -> tuple
             events = [event if isinstance(event, Cancelled | Expired) else SetAside(error) for event in events]
         session = SESSION.validate_python(callback.session)
         turns = _run(session, options, events, now)
+        if wish is not None:
+            _run_on(turns, options, wish(callback, turns, options), now)
         records.store(callback, session, turns, options, now)
     metrics.decided(callback, session, turns, now)
     return callback, turns
@@ -179,10 +345,14 @@ def _take_pending(callback_id: str) -> list[Event]:
 
 def _run(session: Session, options: FlowOptions | None, events: Sequence[Event], now: datetime) -> Turns:
     turns = Turns(session)
+    _run_on(turns, options, events, now)
+    return turns
+
+
+def _run_on(turns: Turns, options: FlowOptions | None, events: Sequence[Event], now: datetime) -> None:
     for event in events:
         # Without options there are only events that end the callback, and ending reads none.
         turns.add(event, machine.decide(turns.session, options, event, now))  # type: ignore[arg-type]
-    return turns
 
 
 def _options(callback: Callback) -> tuple[FlowOptions | None, str]:
@@ -215,4 +385,5 @@ def _count_failure(callback_id: str, error: str, now: datetime) -> None:
         logger.error("callback %s: event %s is set aside: %s", callback_id, oldest.event.get("kind"), error)
         Pending.objects.filter(pk=oldest.pk).delete()
     metrics.SET_ASIDE.inc()
-    _advance(callback_id, now, own=SetAside(f"{oldest.event.get('kind')} failed {MOST_FAILURES} times: {error}"))
+    failed = SetAside(f"{oldest.event.get('kind')} failed {MOST_FAILURES} times: {error}")
+    _advance(callback_id, now, _just(failed))

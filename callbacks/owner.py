@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Count
 
-from callbacks import inbox
+from callbacks import inbox, permit
 from callbacks.flow import projections
 from callbacks.flow.options import FLOW_OPTIONS
 from callbacks.flow.session import SESSION
@@ -35,9 +35,11 @@ class CallbackOwner:
             return Refusal("the call is no longer wanted")
         if callback.state == State.PAUSED:
             return Refusal("the service is paused")
-        if party is Party.CUSTOMER and callback.expires_at <= now:
+        if party is not Party.CUSTOMER:
+            return None
+        if callback.expires_at <= now:
             return Refusal("it is too late (_ttl)")
-        return None
+        return permit.refusal(callback, now)
 
     def exists(self, owner: str) -> bool:
         return Callback.objects.filter(pk=owner).exists()

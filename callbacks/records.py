@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
+from callbacks import dialogs
 from callbacks.flow import projections
 from callbacks.flow.decision import AgentMove, AgentOnCall, AttemptChange, Decision, ExtendReservation, Measured, Note
 from callbacks.flow.events import Event, TimerFired
@@ -13,8 +14,9 @@ from callbacks.flow.options import FLOW_OPTIONS, FlowOptions
 from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import MOVES, State
 from callbacks.models import Attempt, Callback, JournalEntry
-from scheduling import timers
-from telephony import agents, calls, queues
+from callbacks.push import notices
+from scheduling import bookings, timers
+from telephony import agents, calls, estimates, queues
 from telephony.events import Party
 from telephony.wanted import NOTHING
 
@@ -33,6 +35,8 @@ class Turns:
         self.agents: list[AgentMove] = []
         self.measured: list[Measured] = []
         self.fired: set[str] = set()
+        # What a verb changed of the row beside what follows from the session.
+        self.columns: dict[str, Any] = {}
         self.refused = ""
 
     @property
@@ -65,7 +69,7 @@ def store_new(callback: Callback, turns: Turns, options: FlowOptions | None, now
 
 def store(callback: Callback, before: Session, turns: Turns, options: FlowOptions | None, now: datetime) -> None:
     """Update a locked callback with what followed; the state is moved by a guarded update."""
-    columns = _columns(turns.session, options, now)
+    columns = _columns(turns.session, options, now) | turns.columns
     if callback.completed_at is not None:
         columns.pop("completed_at", None)
     if agent := next((change.agent for change in reversed(turns.attempts) if change.agent), ""):
@@ -110,9 +114,14 @@ def _write(
         _move_agent(move, now)
     if options is not None:
         _write_wishes(callback.pk, before, turns, options, now)
+        _write_notice(callback, before, turns.session, options, now)
+        for each in turns.measured:
+            estimates.measure(options.virtual_queue, each.what, each.seconds, now)
     else:
         # It ends before its execution began: it never wanted more than to be woken.
         timers.forget([callback.pk])
+    if before and projections.booked_slot(before) and not projections.booked_slot(turns.session):
+        bookings.cancel(callback.pk)
 
 
 def _write_journal(callback: Callback, turns: Turns, now: datetime) -> None:
@@ -181,6 +190,29 @@ def _write_wishes(owner: str, before: Session | None, turns: Turns, options: Flo
     again = {name: timer for name, timer in armed.items() if name in turns.fired or was_armed.get(name) != timer}
     timers.arm(owner, again)
     timers.disarm(owner, was_armed.keys() - armed.keys())
+
+
+def _write_notice(
+    callback: Callback, before: Session | None, after: Session, options: FlowOptions, now: datetime
+) -> None:
+    """Have the customer's device told that they are being asked; take back what was not yet sent of an earlier time."""
+    asked_before = before.visit if before and before.stage is Stage.CONFIRMING else None
+    asks = after.visit if after.stage is Stage.CONFIRMING else None
+    if asks == asked_before:
+        return
+    if asked_before is not None:
+        notices.withdraw(callback.pk)
+    if asks is not None:
+        notices.put(
+            callback.pk,
+            visit=asks,
+            device=callback.properties.get("_device_notification_id", ""),
+            device_os=callback.properties.get("_device_os", ""),
+            provider=callback.properties.get("_provider_name", ""),
+            body=dialogs.coming(callback.pk),
+            attempts=options.max_notify_delivery_attempts,
+            now=now,
+        )
 
 
 def armed_timers(session: Session, options: FlowOptions) -> dict[str, tuple[datetime, dict[str, int]]]:

@@ -140,8 +140,10 @@ class World:
             return bool(cursor.fetchone()[0] == 0)
 
     def jump(self) -> None:
-        """Move the clock to the next timer, or by a second where none is armed; claims of the dead run out."""
-        upcoming = Timer.objects.order_by("due_at").values_list("due_at", flat=True).first()
+        """Move the clock to the next timer or start, or by a second where there is none; claims of the dead run out."""
+        timer = Timer.objects.order_by("due_at").values_list("due_at", flat=True).first()
+        start = Callback.objects.filter(start_base__isnull=False).order_by("start_base").first()
+        upcoming = min((moment for moment in (timer, start and start.start_base) if moment), default=None)
         leap = timedelta(seconds=1)
         if upcoming is not None:
             leap = min(max(upcoming - self.now(), leap), timedelta(hours=4))

@@ -193,7 +193,8 @@ _POLLING = (
         section=SECTION,
         default="-120,120",
         advanced=True,
-        help="Desired times, in minutes from now, of the callbacks that the vendor's system looks at again and again.",
+        help="Desired times, in minutes from now, of the callbacks that are looked at again and again. Here: how late a "
+        "callback may start at most, if that is later than _queue_poll_period_recovery says.",
     ),
     Option(
         name="_queue_poll_period_recovery",
@@ -201,7 +202,8 @@ _POLLING = (
         section=SECTION,
         default="-1440,-120",
         advanced=True,
-        help="The same for callbacks that were left behind.",
+        help="The same for callbacks that were left behind by an outage. One that is later than its first number says "
+        "ends with FAIL_TOO_LATE instead of being called.",
     ),
     Option(
         name="_queue_ping_ors_period",

@@ -79,9 +79,10 @@ OPTIONS = (
         name="_reject_past_desired_time",
         kind=kinds.seconds(0, 99_999_999_999),
         section=SECTION,
+        default="60",
         advanced=True,
         overridable=False,
-        help="How long ago a desired time may be.",
+        help="How long ago a desired time may be. The customer is then called at once.",
     ),
     Option(
         name="_request_queue_time_stat",

@@ -10,7 +10,7 @@ import pytest
 from callbacks import actions, inbox
 from callbacks.flow.events import Event, TimerFired
 from callbacks.models import Attempt, Callback
-from scheduling.models import Timer
+from scheduling.models import Booking, Timer
 from telephony.events import AgentReserved, LegEnded, Party
 from telephony.switch import EndCause
 from tests.callbacks.faults import Slow, reach, scheduled
@@ -30,14 +30,16 @@ def timers_of(callback: Callback) -> set[str]:
 def test_a_cancel_disarms_what_a_broken_configuration_left_armed(settings: Any) -> None:
     world = Slow(settings)
     callback = scheduled(world)
-    assert timers_of(callback) == {"stage"}
+    assert callback.start_base is not None
+    assert Booking.objects.get().owner == callback.pk
     world.service.options = {**world.service.options, "_ttl": "a week"}
     world.service.save()
     with world.patched():
         actions.cancel(callback_id=callback.pk, actor="customer", now=world.now())
     callback.refresh_from_db()
-    assert callback.reason == "CANCELLED"
+    assert (callback.reason, callback.start_base) == ("CANCELLED", None)
     assert timers_of(callback) == set()
+    assert not Booking.objects.exists()
 
 
 def test_a_fired_timer_is_armed_again_where_the_stage_that_wants_it_was_left_and_entered_anew(settings: Any) -> None:

@@ -194,6 +194,8 @@ DEFAULTS: dict[str, dict[str, str]] = {
 # numbers refuses the numbers of the vendor's own samples, a country comes from the configurations, and the vendor's
 # preview data are placeholders.
 OWN_DEFAULTS = {
+    # The reference does not say; clocks differ by that much.
+    "_reject_past_desired_time": "60",
     "_prefix_dial_out": "",
     "_disallow_impossible_phone_numbers": "false",
     "_default_country": "",

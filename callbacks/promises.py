@@ -1,0 +1,115 @@
+"""Which times a customer may be promised, and the place in the slot that keeps the promise."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import cast
+
+from callbacks.calling import CallingTimes, calling_times
+from scheduling import availability, bookings, offices
+from scheduling.availability import Offer
+from scheduling.plan import Plan
+from services import resolution
+from services.kinds import Duration
+from services.models import ConfiguredService
+from telephony import estimates
+
+_UNITS = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+
+
+class NotAvailable(Exception):
+    """The time cannot be promised; nothing was stored. `offers` are the nearest times that could be."""
+
+    def __init__(self, message: str, offers: list[Offer]) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offers = offers
+
+
+def latest(service: ConfiguredService, now: datetime) -> datetime:
+    """The last moment that may be asked for (`_reject_future_desired_time`). Raises OptionError, LookupError."""
+    ahead = resolution.resolve_one(service, "_reject_future_desired_time")
+    return later(now, cast("Duration", ahead))
+
+
+def later(now: datetime, duration: Duration) -> datetime:
+    """So much later: a month is the same day of another month, or its last one."""
+    if step := _UNITS.get(duration.unit):
+        return now + duration.number * step
+    months = now.month - 1 + duration.number * (12 if duration.unit == "y" else 1)
+    year, month = min(now.year + months // 12, 9998), months % 12 + 1
+    return now.replace(year=year, month=month, day=min(now.day, calendar.monthrange(year, month)[1]))
+
+
+def earliest(service: ConfiguredService, now: datetime) -> datetime:
+    """The first moment that is offered: not sooner than the estimated wait allows. Raises OptionError, LookupError."""
+    queue = str(resolution.resolve_one(service, "_urs_virtual_queue") or "")
+    target = str(resolution.resolve_one(service, "_target") or "")
+    if not queue or not target:
+        return now
+    ewt = estimates.estimate(queue, target, now=now).ewt
+    return now if ewt is None else now + ewt
+
+
+def book(
+    service: ConfiguredService,
+    *,
+    owner: str,
+    number: str,
+    properties: Mapping[str, str],
+    desired_at: datetime,
+    now: datetime,
+) -> datetime:
+    """Take a place in the slot of a desired time, in the caller's transaction; the start of the slot.
+
+    Raises NotAvailable, scheduling.offices.Unreadable, OptionError and LookupError.
+    """
+    plan = offices.plan_of(service)
+    times = calling_times(service, number=number, properties=properties)
+    tolerance = timedelta(seconds=cast("int", resolution.resolve_one(service, "_reject_past_desired_time")))
+    last = latest(service, now)
+    if desired_at < now - tolerance:
+        why = "it has passed (_reject_past_desired_time)"
+    elif desired_at > last:
+        why = "it is too far ahead (_reject_future_desired_time)"
+    else:
+        why = times.why_not(desired_at)
+    if not why:
+        try:
+            return bookings.book(owner, service_id=service.pk, plan=plan, desired_at=desired_at)
+        except bookings.Full:
+            why = "its time slot is full"
+    offered = offers_near(service, plan, times, desired_at, now)
+    raise NotAvailable(f"The desired time {desired_at:%Y-%m-%dT%H:%M:%S}Z is not available: {why}.", offered)
+
+
+def call_at_once(
+    service: ConfiguredService, *, number: str, properties: Mapping[str, str], expires_at: datetime, now: datetime
+) -> None:
+    """Let a request for a call at once in, or not: while closed, by `_enable_reject_out_of_office_hours`.
+
+    Also not when it would be over before the customer may be called. Raises NotAvailable, Unreadable.
+    """
+    times = calling_times(service, number=number, properties=properties)
+    why = times.why_not(now)
+    if not why:
+        return
+    allowed = times.next_allowed(now)
+    if resolution.resolve_one(service, "_enable_reject_out_of_office_hours") is True:
+        why = f"{why}, and it takes no requests meanwhile (_enable_reject_out_of_office_hours)"
+    elif allowed is None or allowed >= expires_at:
+        why = f"{why} until after the request would be over (_ttl)"
+    else:
+        return
+    offered = offers_near(service, offices.plan_of(service), times, now, now)
+    raise NotAvailable(f"Nobody can be called now: {why}.", offered)
+
+
+def offers_near(
+    service: ConfiguredService, plan: Plan, times: CallingTimes, at: datetime, now: datetime
+) -> list[Offer]:
+    """The nearest times on both sides of a moment that the customer can have."""
+    found = availability.nearest(service.pk, plan, at, earliest=earliest(service, now), latest=latest(service, now))
+    return [offer for offer in found if not times.why_not(offer.time)]
