@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -14,11 +15,12 @@ from django.utils import timezone
 from scheduling.admin import LookOnlyAdmin
 from services.admin.log import LoggedAdmin
 from services.reason import ReasonForm
-from telephony import lease, uses
+from telephony import lease, numbers, uses
 from telephony.models import (
     Agent,
     AgentGroup,
     AgentSkill,
+    BlockedNumber,
     Call,
     Leg,
     Place,
@@ -34,8 +36,12 @@ from telephony.models import VirtualQueue as Queue
 if TYPE_CHECKING:
     LegInlineBase = admin.TabularInline[Leg, Call]
     SkillInlineBase = admin.TabularInline[AgentSkill, Agent]
+    BlockedNumberModelAdmin = admin.ModelAdmin[BlockedNumber]
+    BlockedNumberModelForm = forms.ModelForm[BlockedNumber]
 else:
     LegInlineBase = SkillInlineBase = admin.TabularInline
+    BlockedNumberModelAdmin = admin.ModelAdmin
+    BlockedNumberModelForm = forms.ModelForm
 
 ASTERISK_FIELDS = ("ari_url", "ari_user", "ari_password", "ari_app", "detection_context", "sound_prefix")
 
@@ -272,6 +278,113 @@ class LegAdmin(LookOnlyAdmin):
 class UnconfirmedDeletionAdmin(LookOnlyAdmin):
     list_display = ("leg", "switch")
     list_select_related = ("switch",)
+
+
+class BlockedNumberForm(BlockedNumberModelForm):
+    """A number, or with a * behind it, or the box, all that begin so. Errors quote no number: they may be logged."""
+
+    number = forms.CharField(
+        max_length=64,
+        help_text="With its country code, such as +49 30 123456, or as clients send it. +49900* blocks all numbers "
+        "that begin so.",
+        widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off", "inputmode": "tel"}),
+    )
+
+    class Meta:
+        model = BlockedNumber
+        fields = ["number", "is_prefix", "until", "reason"]
+
+    def clean_number(self) -> str:
+        given: str = self.cleaned_data["number"]
+        number = numbers.normalised(given.removesuffix("*"))
+        if not number:
+            raise forms.ValidationError(
+                "This is no telephone number. Allowed are 1 to 31 digits, a + before them and a * after them; spaces "
+                "and the signs - . / ( ) between them are left out."
+            )
+        self.begins_many = given.endswith("*")
+        return number
+
+    def clean_until(self) -> datetime | None:
+        until: datetime | None = self.cleaned_data["until"]
+        if until and "until" in self.changed_data and until <= timezone.now():
+            raise forms.ValidationError("This moment is over: choose one that lies ahead, or leave it empty.")
+        return until
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if "number" in cleaned:
+            cleaned["is_prefix"] = cleaned["is_prefix"] or self.begins_many
+            same = BlockedNumber.objects.in_force(timezone.now()).filter(
+                number=cleaned["number"], is_prefix=cleaned["is_prefix"]
+            )
+            if there := same.first():
+                self.add_error("number", f"{there} is blocked already, by {there.created_by}: {there.reason}")
+        return cleaned
+
+
+class InForceFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("blocked", "blocked now"), ("expired", "expired")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        in_force = BlockedNumber.objects.in_force(timezone.now())
+        match self.value():
+            case "blocked":
+                return queryset.filter(pk__in=in_force)
+            case "expired":
+                return queryset.exclude(pk__in=in_force)
+        return queryset
+
+
+@admin.register(BlockedNumber)
+class BlockedNumberAdmin(BlockedNumberModelAdmin):
+    """The block list. It is personal data and no configuration: who did what stands in Django's own log, masked.
+
+    An entry keeps its number, so that the log stays true; the list shows none in full.
+    """
+
+    form = BlockedNumberForm
+    list_display = ("__str__", "state", "reason", "until", "created_by", "created_at")
+    list_filter = (InForceFilter,)
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("reason", "created_by")
+    search_help_text = "A whole number: what blocks it. Else a part of the reason, or of who blocked it."
+    actions = ("unblock",)
+
+    @admin.display(description="state")
+    def state(self, entry: BlockedNumber) -> str:
+        return "blocked" if entry.is_in_force(timezone.now()) else "expired"
+
+    def get_fields(self, request: HttpRequest, obj: BlockedNumber | None = None) -> Any:
+        return ["number", "is_prefix", "until", "reason", *(("created_by", "created_at") if obj else ())]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: BlockedNumber | None = None) -> tuple[str, ...]:
+        return ("number", "is_prefix", "created_by", "created_at") if obj else ()
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        found, may_have_duplicates = super().get_search_results(request, queryset, search_term)
+        if number := numbers.normalised(search_term.strip().removesuffix("*")):
+            found |= queryset.matching({number})
+        return found, may_have_duplicates
+
+    def save_model(self, request: HttpRequest, obj: BlockedNumber, form: Any, change: bool) -> None:
+        if not change:
+            obj.created_by = request.user.get_username()
+        super().save_model(request, obj, form, change)
+
+    @admin.action(description="Unblock the selected numbers", permissions=["change"])
+    def unblock(self, request: HttpRequest, queryset: Any) -> None:
+        now = timezone.now()
+        blocked = list(queryset.in_force(now))
+        count = queryset.in_force(now).update(until=now)
+        for entry in blocked:
+            self.log_change(request, entry, "Unblocked.")
+        self.message_user(request, f"Unblocked: {count}.", messages.SUCCESS)
 
 
 def _listed(names: Iterable[str], most: int = 10) -> str:
