@@ -2,7 +2,7 @@ from contextlib import suppress
 
 from celery import shared_task
 from django.utils import timezone
-from structlog.contextvars import bind_contextvars, clear_contextvars
+from structlog.contextvars import bind_contextvars
 
 from callbacks import actions
 from callbacks.audit import run
@@ -19,8 +19,6 @@ def advance(callback_id: str) -> None:
 
 @shared_task(ignore_result=True)
 def send(notice_id: str) -> None:
-    # Celery logs a failure after the task: what it bound stays until the next one.
-    clear_contextvars()
     bind_contextvars(callback=notices.callback_of(int(notice_id)))
     notices.send(int(notice_id), now=timezone.now())
 

@@ -19,13 +19,14 @@ def kick_late(now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE callbacks_notice SET looks = looks + 1, look_at = %s + %s * 2 ^ least(looks, 5)
+            UPDATE callbacks_notice
+            SET looks = looks + 1, look_at = %s + make_interval(secs => %s * 2 ^ least(looks, 5))
             WHERE id = ANY(ARRAY(
                 SELECT id FROM callbacks_notice WHERE look_at <= %s ORDER BY look_at LIMIT %s FOR UPDATE SKIP LOCKED
             ))
             RETURNING id
             """,
-            [now, PATIENCE, now, BATCH],
+            [now, PATIENCE.total_seconds(), now, BATCH],
         )
         found = [notice_id for (notice_id,) in cursor.fetchall()]
     for notice_id in found:

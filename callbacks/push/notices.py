@@ -147,7 +147,7 @@ def _deliver(notice: Notice) -> tuple[str, str]:
 
 def pause(attempt: int) -> timedelta:
     """How long to wait after so many failed attempts: 1, 2, 4 … 300 seconds."""
-    return min(FIRST_PAUSE * 2 ** min(attempt - 1, 10), LONGEST_PAUSE)
+    return min(FIRST_PAUSE * (1 << min(attempt - 1, 10)), LONGEST_PAUSE)
 
 
 def _put_off(notice: Notice, now: datetime) -> None:

@@ -48,7 +48,7 @@ def _exchange(url: str, content: bytes, timeout: float) -> int:
     """Send it over a connection of its own, and return the status of the answer."""
     transport = httpx2.HTTPTransport(verify=_tls(), trust_env=False)
     # There is no public way to it; a test fails when this one goes away.
-    transport._pool._network_backend = GuardedBackend(seconds=timeout)  # type: ignore[attr-defined]
+    transport._pool._network_backend = GuardedBackend(seconds=timeout)
     limits = httpx2.Timeout(timeout, connect=CONNECT_SECONDS)
     headers = {"Content-Type": "application/json", "User-Agent": "callbacksite"}
     with (

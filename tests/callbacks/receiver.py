@@ -60,7 +60,11 @@ def receiving() -> Iterator[Receiver]:
 
 def hanging(receiver: Receiver) -> Answer:
     """Says nothing until the test is over."""
-    return lambda _: receiver.closing.wait(30) and None
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        receiver.closing.wait(30)
+
+    return answer
 
 
 def dripping(receiver: Receiver) -> Answer:
@@ -86,5 +90,5 @@ def endless(receiver: Receiver) -> Answer:
     return answer
 
 
-def speaking_no_http(_: BaseHTTPRequestHandler) -> None:
-    _.wfile.write(b"220 mail.example.com ESMTP\r\n")
+def speaking_no_http(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"220 mail.example.com ESMTP\r\n")
