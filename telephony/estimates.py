@@ -126,9 +126,9 @@ def measure(queue: str, what: What, seconds: float, now: datetime) -> None:
     "handling": how long one call took up an agent; "reach": how long from a dial until a human was on the line.
     """
     # Clocks of two machines may make a moment look older than what came before it.
-    values = {"queue": queue, "what": what, "seconds": max(seconds, 0.0), "now": now, "memory": MEMORY}
+    positive = max(seconds, 0.0)
     with connection.cursor() as cursor:
-        cursor.execute(_MEASURE, values)
+        cursor.execute(_MEASURE, {"queue": queue, "what": what, "seconds": positive, "now": now, "memory": MEMORY})
 
 
 def _figures(queue: str, target_key: str, owner: str | None) -> _Figures:
