@@ -74,12 +74,18 @@ def _next_inside(moment: datetime, window: CallingWindow, zone: ZoneInfo) -> dat
     Between two changes of the clock it runs evenly: the next opening is so many minutes away. If the clock is changed
     before, it is looked at anew from there, whether it was put back or forward, into the window or over it.
     """
+    if _is_inside(moment.astimezone(zone), window):
+        return moment
     for segment in segments(zone, moment, moment + _LONGEST_WAIT):
         local = segment.start + segment.offset
         opening = segment.start
-        if not window.holds(local.hour * 60 + local.minute):
+        if not _is_inside(local, window):
             time_of_day = local - local.replace(hour=0, minute=0, second=0, microsecond=0)
             opening += (timedelta(minutes=window.opens) - time_of_day) % _DAY
         if opening < segment.end:
             return opening
     raise AssertionError("clocks are not changed so often that a window never comes")
+
+
+def _is_inside(local: datetime, window: CallingWindow) -> bool:
+    return window.holds(local.hour * 60 + local.minute)
