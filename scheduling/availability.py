@@ -117,7 +117,9 @@ def _open_slots(plan: Plan, periods: list[Period]) -> Iterator[tuple[Slot, datet
     """Each slot that is open in one of the periods, with its first open moment; what is closed costs nothing."""
     last: Slot | None = None
     for period in periods:
-        for slot in slots(period.start, period.end, plan.minutes, plan.zone):
-            if slot != last:
-                yield slot, max(slot.start, period.start)
-            last = slot
+        cut = slots(period.start, period.end, plan.minutes, plan.zone)
+        if cut[0] != last:
+            yield cut[0], max(cut[0].start, period.start)
+        for slot in cut[1:]:
+            yield slot, slot.start
+        last = cut[-1]

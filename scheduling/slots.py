@@ -36,10 +36,14 @@ def slots(start: datetime, end: datetime, minutes: int, zone: ZoneInfo) -> list[
     length = timedelta(minutes=minutes)
     found: list[Slot] = []
     for segment in segments(zone, start - length, end + length):
-        at = max(start, segment.start)
-        while at < min(segment.end, end):
-            found.append(_cell(segment, at, length))
-            at = found[-1].end
+        at, last = max(start, segment.start), min(segment.end, end)
+        if at >= last:
+            continue
+        slot = _cell(segment, at, length)
+        while slot.start < last:
+            found.append(slot)
+            # The next one needs no looking at the clock on the wall: slots are whole parts of a day.
+            slot = Slot(slot.end, min(slot.end + length, segment.end))
     return found
 
 
