@@ -56,7 +56,9 @@ def commands(port: int) -> dict[str, list[str]]:
             "--graceful-timeout=5",
             "--log-level=warning",
         ],
-        "worker": [*worker, "--queues=flow,outside", "--concurrency=2", "--hostname=flow@%h"],
+        "worker": [*worker, "--queues=flow", "--concurrency=2", "--hostname=flow@%h"],
+        # Threads, since they wait most of the time, and apart from those whom customers on the line wait for.
+        "outside": [*worker, "--queues=outside", "--pool=threads", "--concurrency=8", "--hostname=outside@%h"],
         # Ticks and sweeps are short and one at a time: a pool would be a second process without a use.
         "clock": [*worker, "--queues=clock,sweeps", "--pool=solo", "--hostname=clock@%h"],
         "beat": [

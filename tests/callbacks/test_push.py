@@ -21,6 +21,7 @@ from callbacks.push import configuration, notices
 from callbacks.push.due import kick_late
 from callbacks.push.httpcb import HttpCallback
 from callbacks.push.models import Notice
+from callbacksite.run import commands
 from scheduling import kick
 from scheduling.totals import REGISTRY
 from services.models import Section
@@ -432,3 +433,15 @@ def test_attempts_are_counted_by_their_result(callback: Callback, receiver: Rece
     notices.send(notice.pk, now=NOON)
     put(callback, "", device_os="comet")
     assert [counted(*each) - earlier for each, earlier in zip(every, before, strict=True)] == [1, 1, 1, 1]
+
+
+def test_customers_on_the_line_do_not_wait_for_devices() -> None:
+    """A worker whose places are all taken by receivers that hang would greet nobody."""
+    queues = [
+        set(argument.removeprefix("--queues=").split(","))
+        for command in commands(8000).values()
+        for argument in command
+        if argument.startswith("--queues=")
+    ]
+    assert {"outside"} in queues
+    assert all(served.isdisjoint({"outside"}) or served == {"outside"} for served in queues)

@@ -27,7 +27,7 @@ LONG_TALKERS = 4
 CALLBACKS = 75
 PER_SECOND = 1.5
 # Who consumes before who publishes, who stands by before who listens, the web last (docs/upgrading.md).
-ORDER = ["second worker", "worker", "clock", "beat", "second telephony", "telephony", "web"]
+ORDER = ["second worker", "worker", "outside", "clock", "beat", "second telephony", "telephony", "web"]
 # As systemd hands a listening socket to a service: number 3, and the process that it is meant for.
 ACTIVATE = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); "
