@@ -6,17 +6,24 @@ import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scheduling.windows import CallingWindow, next_allowed, window_of
 from services import kinds
 from services.kinds import BadValue
+from services.models import ConfiguredService
+from services.option_form import field_name
+from services.readiness import Readiness
 from services.resolution import OptionError
-from tests.services.doubles import Service
+from services.types import CALLBACK
+from tests.services.doubles import COMPLETE, Service
 
 DAY = CallingWindow(8 * 60, 21 * 60)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -268,3 +275,55 @@ class TestTheOption:
             kinds.CALLING_WINDOW.read(text)
         with pytest.raises(OptionError, match="Option _calling_window"):
             window_of(Service({"_calling_window": text}))
+
+
+@pytest.mark.django_db
+class TestTheOfficeIsNeverOpenInTheWindow:
+    """An admin is told, and may mean it: an office in Manila that calls Americans by their own clocks."""
+
+    REMARK = (
+        "_calling_window is 20:00-22:00, when office is never open: customers in Europe/Berlin, and those whose "
+        "time zone is not known, can never be called."
+    )
+
+    @pytest.fixture(autouse=True)
+    def office(self) -> ConfiguredService:
+        texts = {"_timezone": "Europe/Berlin", "_bh_regular1": "Mon-Fri 09:00-17:00"}
+        return ConfiguredService.objects.create(
+            name="office", type="office-hours", configuration="Custom", options=texts
+        )
+
+    def remarks(self, **texts: str) -> list[str]:
+        found = Readiness().missing(CALLBACK, {"_business_hours_service": "office", **texts})
+        return [str(remark) for remark in found if remark.option == "_calling_window"]
+
+    def test_it_is_a_warning_and_keeps_nothing_from_working(self) -> None:
+        assert self.remarks(_calling_window="20:00-22:00") == [self.REMARK]
+        options = {**COMPLETE, "_business_hours_service": "office", "_calling_window": "20:00-22:00"}
+        assert self.REMARK not in Readiness().problems(Service(options))
+
+    @pytest.mark.parametrize("text", ["08:00-21:00", "16:59-23:00", "", "whenever", "$window$"])
+    def test_nothing_is_said_where_they_meet_or_where_something_else_is_wrong(self, text: str) -> None:
+        assert self.remarks(_calling_window=text) == []
+
+    def test_nothing_is_said_of_an_office_that_is_not_there_or_never_open(self, office: ConfiguredService) -> None:
+        office.options = {"_timezone": "Europe/Berlin"}
+        office.save()
+        assert self.remarks(_calling_window="20:00-22:00") == []
+        office.delete()
+        assert self.remarks(_calling_window="20:00-22:00") == []
+
+    def test_each_pair_is_looked_at_once_for_a_page(self, django_assert_num_queries: Any) -> None:
+        readiness = Readiness()
+        texts = {"_business_hours_service": "office", "_calling_window": "20:00-22:00"}
+        readiness.missing(CALLBACK, texts)
+        with django_assert_num_queries(0):
+            assert self.REMARK in map(str, readiness.missing(CALLBACK, texts))
+
+    def test_the_form_says_so_while_somebody_types(self, admin_client: Client) -> None:
+        service = ConfiguredService.objects.create(name="voice", configuration="Custom", options=COMPLETE)
+        url = reverse("admin:services_configuredservice_check", args=[service.pk])
+        window = field_name("_calling_window")
+        data = {field_name("_business_hours_service"): "office", window: "20:00-22:00"}
+        found = admin_client.post(url, data).json()
+        assert found[window] == {"errors": [], "warnings": [self.REMARK]}
