@@ -341,7 +341,7 @@ class ServiceOptionsForm(ServiceModelForm):
         # What was changed meanwhile must not be undone by a page that never showed it.
         if cleaned.get("seen") and cleaned["seen"] != self._version():
             self.add_error(None, "Somebody else changed this service since you opened the page. Open it anew.")
-        texts = self._texts()
+        texts = self.texts()
         for name, option in self.options.items():
             field = field_name(name)
             # A service that was never complete can be saved half filled in; a complete one is not broken by a slip.
@@ -373,7 +373,7 @@ class ServiceOptionsForm(ServiceModelForm):
             return self.explicit.get(name, "")
         return text
 
-    def _texts(self) -> dict[str, str]:
+    def texts(self) -> dict[str, str]:
         """The text of every option as submitted; where none was, or it was refused, what it inherits."""
         inherited = {name: known.text for name, known in self.inherited.items()}
         submitted = {name: self._submitted(name) for name in self.options}

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from services import actions, resolution
 from services import uses as usage
-from services.admin import comparing, copying, uses
+from services.admin import comparing, copying, previewing, uses
 from services.admin.filters import ConfigurationFilter, StateFilter, TypeFilter
 from services.admin.log import LoggedAdmin, actor, reason_given
 from services.forms import AddServiceForm
@@ -67,6 +67,7 @@ class ConfiguredServiceAdmin(LoggedAdmin):
         own = [
             path("compare/", wrap(self.compare_view), name="services_configuredservice_compare"),
             path("<path:object_id>/check/", wrap(self.check_view), name="services_configuredservice_check"),
+            path("<path:object_id>/preview/", wrap(self.preview_view), name="services_configuredservice_preview"),
             path("<path:object_id>/copy/", wrap(self.copy_view), name="services_configuredservice_copy"),
         ]
         return [*own, *super().get_urls()]
@@ -116,6 +117,7 @@ class ConfiguredServiceAdmin(LoggedAdmin):
         service, form = context.get("original"), context["adminform"].form
         if service and isinstance(form, ServiceOptionsForm) and self.has_change_permission(request, service):
             context["parts"] = form.parts
+            context |= previewing.editor_context(service.type)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def change_view(
@@ -138,10 +140,17 @@ class ConfiguredServiceAdmin(LoggedAdmin):
         """What saving would say, by field, without saving: for the page to ask while somebody types."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        service = self._service(request, object_id)
-        if not self.has_change_permission(request, service):
-            raise PermissionDenied
-        return JsonResponse(ServiceOptionsForm(request.POST, instance=service).found())
+        return JsonResponse(ServiceOptionsForm(request.POST, instance=self._to_change(request, object_id)).found())
+
+    def preview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What the form's texts amount to in the next days, without saving; a piece of the page."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        service = self._to_change(request, object_id)
+        preview = previewing.of_type(service.type)
+        if preview is None:
+            raise Http404("Services of this type have no preview.")
+        return previewing.page(request, service, preview, timezone.now())
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Django's list of what goes with it, unless something stands in the way."""
@@ -200,6 +209,12 @@ class ConfiguredServiceAdmin(LoggedAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         return comparing.page(self, request)
+
+    def _to_change(self, request: HttpRequest, object_id: str) -> ConfiguredService:
+        service = self._service(request, object_id)
+        if not self.has_change_permission(request, service):
+            raise PermissionDenied
+        return service
 
     def _service(self, request: HttpRequest, object_id: str) -> ConfiguredService:
         service: ConfiguredService | None = self.get_object(request, object_id)

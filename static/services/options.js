@@ -205,12 +205,16 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // --- numbered families --------------------------------------------------------------------------------------------
 
+  const lastMember = (family) => [...form.querySelectorAll(`.option-row[data-family="${CSS.escape(family)}"]`)].at(-1);
+  const numberOf = (row) => Number(row.dataset.option.slice(row.dataset.family.length));
+
   function growFamily(row) {
-    const family = row.dataset.family;
-    const members = [...form.querySelectorAll(`.option-row[data-family="${CSS.escape(family)}"]`)];
-    const last = members.at(-1);
-    if (row !== last || !text(row)) return;
-    const number = Number(last.dataset.option.slice(family.length)) + 1;
+    if (row === lastMember(row.dataset.family) && text(row)) addMember(row);
+  }
+
+  function addMember(last) {
+    const { family } = last.dataset;
+    const number = numberOf(last) + 1;
     const next = last.cloneNode(true);
     const rename = (value) => value.replaceAll(last.dataset.option, `${family}${number}`);
     for (const node of [next, ...next.querySelectorAll("*")]) {
@@ -239,6 +243,11 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     clearTimeout(timer);
     timer = setTimeout(check, 400);
+  });
+  // An editor above the options wants a row of this number.
+  form.addEventListener("option-member", ({ detail: { family, number } }) => {
+    while (numberOf(lastMember(family)) < number) addMember(lastMember(family));
+    show();
   });
   form.addEventListener("click", (event) => {
     const reset = event.target.closest(".option-reset");

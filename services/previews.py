@@ -1,0 +1,36 @@
+"""Previews: what the texts of a service's form amount to, shown before they are saved.
+
+What they amount to is for a higher floor to work out, which registers a preview for a type of service in its app's
+ready().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.utils.safestring import SafeString
+
+if TYPE_CHECKING:
+    from services.models import ConfiguredService
+
+
+class NoPreview(Exception):
+    """The texts amount to nothing that could be shown; a sentence for an admin that says why."""
+
+
+# Makes HTML of a service that is not saved, as of a moment. Raises NoPreview.
+Preview = Callable[["ConfiguredService", datetime], SafeString]
+
+_registry: dict[str, Preview] = {}
+
+
+def register(service_type: str, preview: Preview) -> None:
+    if _registry.setdefault(service_type, preview) is not preview:
+        raise ValueError(f"a preview of services of type {service_type!r} is registered already")
+
+
+def preview(service_type: str) -> Preview | None:
+    """What previews services of this type; None when nothing does."""
+    return _registry.get(service_type)
