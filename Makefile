@@ -8,7 +8,7 @@ JOBS ?= 2
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-unit test-browser test-crash test-live test-hosts bench lint format types imports schema environment check constraints clean
+.PHONY: help run manage test test-unit test-browser test-crash test-live test-hosts test-clock bench lint format types imports schema environment check constraints clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
@@ -23,7 +23,7 @@ manage:  ## a command of Django's beside `make run`: make manage COMMAND=creates
 test: test-unit test-browser  ## the tests that need no root, but for those of test-crash
 
 test-unit: .venv/dev.stamp
-	$(BIN)/python -m pytest -n $(JOBS) -m "not live and not e2e and not crash"
+	$(BIN)/python -m pytest -n $(JOBS) -m "not live and not e2e and not crash and not clock"
 
 # A process of its own: the browser's driver keeps an event loop running, in which Django refuses to query and asyncio
 # tests cannot start.
@@ -41,6 +41,10 @@ test-live: .venv/dev.stamp  ## a real Asterisk and real phones (root)
 test-hosts: .venv/dev.stamp  ## several hosts in network namespaces, cut off one after the other (root, two minutes)
 	@test "$$(id -u)" = 0 || { echo "make test-hosts needs root: it makes network namespaces." >&2; exit 1; }
 	$(BIN)/python -m pytest -m hosts
+
+test-clock: .venv/dev.stamp  ## days on which clocks change, on a shifted clock (libfaketime, three minutes)
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || { echo "make test-clock needs libfaketime: apt-get install libfaketime" >&2; exit 1; }
+	$(BIN)/python -m pytest -m clock
 
 bench: .venv/dev.stamp  ## figures of speed, measured in one run
 	$(BIN)/python -m tests.bench
