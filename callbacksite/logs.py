@@ -144,6 +144,8 @@ def configuration(*, form: str, level: str) -> dict[str, Any]:
             "celery.beat": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "django_celery_beat": {"level": "WARNING"},
+            # They name whom a message goes to.
+            "httpcore2": {"level": "WARNING"},
             "httpx2": {"level": "WARNING"},
             # They bring handlers of their own, whose lines would go out unmasked.
             "django": {"handlers": []},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -407,10 +408,13 @@ def test_no_log_line_names_the_device(callback: Callback, receiver: Receiver) ->
     notice = put(callback, url)
     assert notice is not None
     with logged() as lines, mock.patch.object(timezone, "now", return_value=NOON):
+        # Not even where the libraries tell what they do.
+        logging.getLogger().setLevel(logging.DEBUG)
         tasks.send.run(str(notice.pk))
         Notice.objects.update(due_at=NOON)
         tasks.send.run(str(notice.pk))
     assert "secret-of-ann" not in lines.text + str(settled(callback))
+    assert "127.0.0.1" not in lines.text
     assert [(line["event"], line["callback"]) for line in lines.of("callbacks.push.notices")] == [
         ("push to a device of kind httpcb failed at attempt 1 of 3: it answered 503", callback.pk),
         ("push to a device of kind httpcb failed at attempt 2 of 3: it answered 404", callback.pk),
