@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from services import changes, documents, resolution
 from services.models import ConfiguredService, NamedList
@@ -38,9 +39,14 @@ def paused_services() -> set[int]:
     """The primary keys of the callback services that are paused now: one statement while none is, else two."""
     listed = NamedList.objects.filter(sections__has_key=SECTION).values_list("name", f"sections__{SECTION}")
     lists = {name: {SECTION: flags} for name, flags in listed}
-    if not any(_says_true(name, key, text) for name in lists for key, text in lists[name][SECTION].items()):
+    keys = {key for name in lists for key, text in lists[name][SECTION].items() if _says_true(name, key, text)}
+    if not keys:
         return set()
-    return {service.pk for service in ConfiguredService.objects.of_type("callback") if is_paused(service, lists)}
+    services = ConfiguredService.objects.of_type("callback")
+    if ALL not in keys:
+        # What options amount to is worked out only for those that a key can mean; a centre may have thousands.
+        services = services.filter(Q(name__in=keys) | Q(options__has_key="_paused_services_id"))
+    return {service.pk for service in services if is_paused(service, lists)}
 
 
 def is_paused_now(service: ConfiguredService) -> bool:

@@ -121,6 +121,13 @@ class TestInTheDatabase:
         NamedList.objects.get(name="Night_Shift").delete()
         assert paused_services() == {billing.pk}
 
+    def test_an_id_reaches_all_that_share_it(self, billing: ConfiguredService, sales: ConfiguredService) -> None:
+        for each in (billing, sales):
+            each.options = {"_paused_services_id": "team-7"}
+            each.save()
+        self.paused(**{"team-7": "true"})
+        assert paused_services() == {billing.pk, sales.pk}
+
     def test_at_the_moment_of_ringing_it_costs_one_and_sees_what_was_just_changed(self, billing: Any) -> None:
         assert not is_paused_now(billing)
         listed = self.paused(all="true")
