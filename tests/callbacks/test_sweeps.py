@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -178,7 +179,7 @@ class Pace:
         self.seconds, self.stored = seconds, stored
         self.now = 0.0
         self.batches: list[int] = []
-        monkeypatch.setattr(sweeps.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(sweeps, "time", SimpleNamespace(monotonic=lambda: self.now))
         monkeypatch.setattr(sweeps, "_delete_batch", self.delete)
 
     def delete(self, now: object, most: int) -> int:
