@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from callbacks.api import lookup
-from callbacks.api.values import written_time
+from callbacks.api.written import written_local_time, written_time
 from callbacks.flow.states import State
 from callbacks.models import Callback
+from scheduling.availability import Offer
 from services.models import ConfiguredService
 
-COMING = "You will receive the call shortly"
 CANCELLED = "The callback has been cancelled"
-
-
-def dialog(callback_id: str, text: str) -> dict[str, str]:
-    """A confirmation to show to the customer (seed 1, *Response Body*)."""
-    return {
-        "_dialog_id": "0",
-        "_action": "ConfirmationDialog",
-        "_text": text,
-        "_ok_title": "Ok",
-        "_id": callback_id,
-    }
+SNOOZED = "You will be asked again later"
 
 
 def promises_a_call(callback: Callback) -> bool:
@@ -38,6 +30,23 @@ def promises_a_call(callback: Callback) -> bool:
         and options["call_direction"] == "USERTERMINATED"
         and not options["wait_for_agent"]
     )
+
+
+def slots(offers: Iterable[Offer], minutes: int, zone: ZoneInfo | None) -> dict[str, Any]:
+    """Slots of so many minutes; their local times where the request named a zone."""
+    return {
+        "durationMin": minutes,
+        "timezone": zone.key if zone else None,
+        "slots": [
+            {
+                "utcTime": written_time(offer.time),
+                **({"localTime": written_local_time(offer.time.astimezone(zone))} if zone else {}),
+                "capacity": offer.free,
+                "total": offer.total,
+            }
+            for offer in offers
+        ],
+    }
 
 
 def records(callbacks: Iterable[Callback], root: str) -> list[dict[str, str]]:

@@ -7,6 +7,8 @@ none they are of the same family.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +23,11 @@ from rest_framework.views import set_rollback
 
 from callbacks import actions
 from callbacks.api import headers
+from callbacks.api.written import free_places
+from scheduling.offices import Unreadable
 from services.catalogue import OptionError
 from services.kinds import UnknownKind
+from services.models import ConfiguredService
 from services.types import UnknownType
 
 logger = logging.getLogger(__name__)
@@ -35,6 +40,8 @@ NUMBER = f"{_CALLBACK}Number"
 INVALID_OPTION = f"{_CALLBACK}InvalidOption"
 INVALID_STATE = f"{_CALLBACK}InvalidState"
 UNAVAILABLE = f"{_CALLBACK}ServiceUnavailable"
+AVAILABILITY = f"{_CALLBACK}Availability"
+ORS = "com.genesyslab.gsg.services.ors.OrsServiceException"
 
 # Django's own messages name settings and classes; these are for clients.
 _MESSAGES = {
@@ -64,9 +71,29 @@ def callback_not_found(callback_id: str, service: str | None = None) -> ApiError
     return ApiError(f"Callback {callback_id} is not found{where}.", status=404, exception=NOT_FOUND)
 
 
+def no_session(callback_id: str) -> ApiError:
+    """A callback that is over has no session to ask (wire contract, section 5)."""
+    text = f"ORS request failed: 404 Not Found. Callback {callback_id} is COMPLETED."
+    return ApiError(text, status=500, exception=ORS)
+
+
+def is_a_callback_service(service: ConfiguredService) -> ApiError:
+    text = f"{service.name} is a callback service, with its availability at {service.url_path}/availability."
+    return ApiError(f"Service {text}", status=404, exception=NOT_FOUND)
+
+
 def invalid(text: str) -> ApiError:
     """A value that is not allowed; `text` names it and says what is."""
     return ApiError(f"Invalid option: {text}.", exception=INVALID_OPTION)
+
+
+@contextmanager
+def of_configuration() -> Iterator[None]:
+    """What is read here stands in the configuration: a value that cannot be read is no fault of the request."""
+    try:
+        yield
+    except OptionError as error:
+        raise Unreadable(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -75,6 +102,7 @@ class _Answer:
     exception: str
     message: str
     headers: dict[str, str] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response:
@@ -114,6 +142,11 @@ def _of_verb(error: Exception) -> _Answer | None:
             return _Answer(400, INVALID_OPTION, str(error))
         case actions.Refused():
             return _Answer(400, INVALID_STATE, str(error))
+        case actions.NotAvailable():
+            return _Answer(400, AVAILABILITY, error.message, more={"availability": free_places(error.offers)})
+        case actions.NumberBlocked():
+            text = f"Customer Number [{error}] is disallowed, because it is blocked."
+            return _Answer(400, NUMBER, text)
         case actions.ServiceGone():
             return _of_verb(service_not_found(str(error)))
         case actions.NotFound():
@@ -121,7 +154,7 @@ def _of_verb(error: Exception) -> _Answer | None:
         case actions.Busy():
             text = "The callback is being changed by others. Nothing was done; try again."
             return _Answer(503, UNAVAILABLE, text, {"Retry-After": "1"})
-        case UnknownKind() | UnknownType():
+        case UnknownKind() | UnknownType() | Unreadable():
             return _misconfigured(error)
     # `services.resolution` raises a bare LookupError for a configuration that is gone; its subclasses, such as
     # KeyError, are faults of ours.
@@ -155,8 +188,8 @@ def _of_framework(error: Exception) -> _Answer | None:
     return None
 
 
-def _body(answer: _Answer) -> dict[str, str]:
-    return {"exception": answer.exception, "message": answer.message}
+def _body(answer: _Answer) -> dict[str, Any]:
+    return {"exception": answer.exception, "message": answer.message, **answer.more}
 
 
 def _is_api(request: HttpRequest) -> bool:

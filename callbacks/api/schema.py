@@ -14,7 +14,7 @@ from callbacks.api import bodies, headers, lookup
 from callbacks.flow.states import Reason, State
 
 JSON = "application/json"
-_AN_ID = "369-f5d50ce1-488e-4db1-a472-8c1560b621b6"
+AN_ID = "369-f5d50ce1-488e-4db1-a472-8c1560b621b6"
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -47,7 +47,25 @@ class StartRequest(serializers.Serializer[Any]):
     _media_type = serializers.CharField(required=False, help_text="voice")
     _provide_code = serializers.CharField(required=False, help_text="true: answer with an access code.")
     _device_notification_id = serializers.CharField(required=False, help_text="The device's address for push messages.")
-    _device_os = serializers.CharField(required=False, help_text="iOS, gcm or comet.")
+    _device_os = serializers.CharField(required=False, help_text="iOS, gcm, comet, httpcb or customhttp.")
+    _customer_timezone = serializers.CharField(
+        required=False, help_text="The customer's time zone, such as Europe/Berlin; else the number says where it is."
+    )
+
+
+class UpdateRequest(serializers.Serializer[Any]):
+    _new_desired_time = serializers.CharField(
+        required=False, help_text="When to call instead, as _desired_time; empty: now. Wins over _desired_time."
+    )
+    _desired_time = serializers.CharField(required=False, help_text="When to call instead.")
+    _callback_state = serializers.CharField(required=False, help_text="Accepted, and changes nothing.")
+    _device_notification_id = serializers.CharField(required=False, help_text="The device's address for push messages.")
+    _device_os = serializers.CharField(required=False, help_text="iOS, gcm, comet, httpcb or customhttp.")
+    _customer_timezone = serializers.CharField(required=False, help_text="The customer's time zone.")
+
+
+class Nothing(serializers.Serializer[Any]):
+    pass
 
 
 class Identified(serializers.Serializer[Any]):
@@ -86,18 +104,35 @@ class Error(serializers.Serializer[Any]):
     message = serializers.CharField(help_text="What is wrong, for people.")
 
 
-def _error(description: str) -> OpenApiResponse:
+class NotAvailable(Error):
+    availability = serializers.DictField(
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="Where the time is not available: the nearest that are, on both sides, and their free places.",
+    )
+
+
+def error(description: str) -> OpenApiResponse:
     return OpenApiResponse(Error, description=description)
 
 
-_REFUSED = {
-    (400, JSON): _error("The request cannot be read, or a value is not allowed; the message names it."),
-    (401, JSON): _error("No API key, or one that cannot be used."),
-    (403, JSON): _error("The key has not the scope, or is limited to other services."),
+def response(serializer: Any, description: str, **examples: Any) -> OpenApiResponse:
+    """An answer with examples by their names."""
+    shown = [
+        OpenApiExample(name.replace("_", " "), value=value, response_only=True) for name, value in examples.items()
+    ]
+    return OpenApiResponse(serializer, description=description, examples=shown)
+
+
+REFUSED = {
+    (400, JSON): error("The request cannot be read, or a value is not allowed; the message names it."),
+    (401, JSON): error("No API key, or one that cannot be used."),
+    (403, JSON): error("The key has not the scope, or is limited to other services."),
 }
-_NO_SERVICE = {(404, JSON): _error("There is no such service.")}
-_BUSY = {(503, JSON): _error("Nothing was done; try again.")}
-_NAME = OpenApiParameter("name", OpenApiTypes.STR, OpenApiParameter.PATH, description="The name of the service.")
+NO_SERVICE = {(404, JSON): error("There is no such service.")}
+BUSY = {(503, JSON): error("Nothing was done; try again.")}
+NAME = OpenApiParameter("name", OpenApiTypes.STR, OpenApiParameter.PATH, description="The name of the service.")
+CALLBACK_ID = OpenApiParameter("callback_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="The callback's id.")
 
 _SEED_1 = {
     "_customer_number": "916504661232",
@@ -120,21 +155,21 @@ _SEED_2 = {
     "_wait_for_user_confirm": "true",
     "_media_type": "voice",
 }
-_DIALOG = {
+DIALOG = {
     "_dialog_id": "0",
     "_action": "ConfirmationDialog",
     "_text": "You will receive the call shortly",
     "_ok_title": "Ok",
-    "_id": _AN_ID,
+    "_id": AN_ID,
 }
 _RECORD = {
-    "_id": _AN_ID,
+    "_id": AN_ID,
     "_desired_time": "2014-07-30T15:00:00.000Z",
     "_service_name": "user-scheduled",
     "_callback_state": "COMPLETED",
     "_expiration_time": "2014-07-31T15:00:00.000Z",
     "_customer_number": "5115",
-    "_url": f"http://localhost:8000/genesys/1/service/callback/user-scheduled/{_AN_ID}",
+    "_url": f"http://localhost:8000/genesys/1/service/callback/user-scheduled/{AN_ID}",
     "_callback_reason": "AGENT_CONNECTED",
 }
 
@@ -153,28 +188,43 @@ _RECORDS = {
     )
 }
 
+_NOT_AVAILABLE = {
+    "exception": "com.genesyslab.gsg.services.callback.exceptions.CallbackExceptionAvailability",
+    "message": "The desired time 2014-07-30T14:00:00Z is not available: its time slot is full.",
+    "availability": {"2014-07-30T12:00:00.000Z": 100, "2014-07-30T17:00:00.000Z": 100},
+}
+_TIME_REFUSED = {
+    **REFUSED,
+    (400, JSON): response(
+        NotAvailable,
+        "The request cannot be read, or a value is not allowed; the message names it. Where the desired time is not "
+        "available, also the nearest that are.",
+        The_time_is_not_available=_NOT_AVAILABLE,
+    ),
+}
+
 START = extend_schema(
     operation_id="start_callback",
     summary="Start a callback",
     description="Every key without a leading underscore is the customer's user data and is carried to the agent. "
     f"At most {bodies.MOST_KEYS} keys, of {bodies.LONGEST_KEY} characters and with values of "
     f"{bodies.LONGEST_VALUE} characters at most.",
-    parameters=[_NAME],
+    parameters=[NAME],
     request=dict.fromkeys(bodies.READERS, StartRequest),
     responses={
         (200, JSON): OpenApiResponse(
             Started,
             description="A dialog when the customer is called at once; otherwise only the id.",
             examples=[
-                OpenApiExample("Called at once", value=_DIALOG, response_only=True),
-                OpenApiExample("At a desired time", value={"_id": _AN_ID}, response_only=True),
+                OpenApiExample("Called at once", value=DIALOG, response_only=True),
+                OpenApiExample("At a desired time", value={"_id": AN_ID}, response_only=True),
             ],
         ),
-        **_REFUSED,
-        **_NO_SERVICE,
-        (413, JSON): _error("The body is too large."),
-        (415, JSON): _error("The body is in none of the three encodings."),
-        **_BUSY,
+        **_TIME_REFUSED,
+        **NO_SERVICE,
+        (413, JSON): error("The body is too large."),
+        (415, JSON): error("The body is in none of the three encodings."),
+        **BUSY,
     },
     examples=[
         OpenApiExample("Now", value=_SEED_1, request_only=True),
@@ -188,31 +238,51 @@ FIND = extend_schema(
     description="By _id, _customer_number, _callback_state, and beside one of these by any key of the services' "
     "_customer_lookup_keys.",
     parameters=_PROPERTIES,
-    responses={**_RECORDS, **_REFUSED},
+    responses={**_RECORDS, **REFUSED},
     tags=["callbacks"],
 )
 FIND_OF_SERVICE = extend_schema(
     operation_id="find_callbacks_of_service",
     summary="Look callbacks up, in one service",
     description="By any key of the service's _customer_lookup_keys too; without any key, all.",
-    parameters=[_NAME, *_PROPERTIES],
-    responses={**_RECORDS, **_REFUSED, **_NO_SERVICE},
+    parameters=[NAME, *_PROPERTIES],
+    responses={**_RECORDS, **REFUSED, **NO_SERVICE},
+    tags=["callbacks"],
+)
+UPDATE = extend_schema(
+    operation_id="update_callback",
+    summary="Give a callback another time or other properties",
+    description="Every other key is a property, kept with the callback: a new value replaces the old one, an empty "
+    "text removes it. The customer's number and the options that a start may set cannot be changed.",
+    parameters=[NAME, CALLBACK_ID],
+    request=dict.fromkeys(bodies.READERS, UpdateRequest),
+    responses={
+        (200, JSON): response(Nothing, "It is changed.", Changed={}),
+        **_TIME_REFUSED,
+        (404, JSON): error("The service has no such callback."),
+        (413, JSON): error("The body is too large."),
+        (415, JSON): error("The body is in none of the three encodings."),
+        **BUSY,
+    },
+    examples=[
+        OpenApiExample("Another time", value={"_new_desired_time": "2014-07-30T16:00:00.000Z"}, request_only=True),
+        OpenApiExample(
+            "Other properties", value={"first_name": "Jane", "location_lat": "", "location_long": ""}, request_only=True
+        ),
+    ],
     tags=["callbacks"],
 )
 CANCEL = extend_schema(
     operation_id="cancel_callback",
     summary="Cancel a callback",
     description="After it no phone rings any more for this callback.",
-    parameters=[
-        _NAME,
-        OpenApiParameter("callback_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="The callback's id."),
-    ],
+    parameters=[NAME, CALLBACK_ID],
     responses={
         (200, JSON): OpenApiResponse(ConfirmationDialog, description="It is COMPLETED with the reason CANCELLED."),
-        **_REFUSED,
-        (400, JSON): _error("It is PROCESSING or COMPLETED and cannot be cancelled."),
-        (404, JSON): _error("The service has no such callback."),
-        **_BUSY,
+        **REFUSED,
+        (400, JSON): error("It is PROCESSING or COMPLETED and cannot be cancelled."),
+        (404, JSON): error("The service has no such callback."),
+        **BUSY,
     },
     tags=["callbacks"],
 )

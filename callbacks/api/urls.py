@@ -1,6 +1,9 @@
 from django.urls import path, re_path
 
+from callbacks.api.availability_views import AvailabilityViewSet
 from callbacks.api.base import UnknownPath
+from callbacks.api.builtin_views import BuiltinViewSet
+from callbacks.api.device_views import DeviceViewSet
 from callbacks.api.views import CallbackViewSet
 
 urlpatterns = [
@@ -11,9 +14,32 @@ urlpatterns = [
         name="callbacks-of-service",
     ),
     path(
+        "1/service/callback/<str:name>/availability",
+        AvailabilityViewSet.as_view({"get": "free_places"}),
+        name="availability",
+    ),
+    path(
+        "2/service/callback/<str:name>/availability",
+        AvailabilityViewSet.as_view({"get": "slots"}),
+        name="availability-2",
+    ),
+    path(
         "1/service/callback/<str:name>/<str:callback_id>",
-        CallbackViewSet.as_view({"delete": "cancel"}),
+        CallbackViewSet.as_view({"put": "update", "delete": "cancel"}),
         name="callback",
+    ),
+    path("1/service/<str:name>", BuiltinViewSet.as_view({"get": "ask"}), name="builtin-service"),
+    path(
+        "1/service/<str:callback_id>/connect",
+        DeviceViewSet.as_view({"get": "connect", "post": "connect"}),
+        name="connect",
+    ),
+    path("1/service/<str:callback_id>/snooze", DeviceViewSet.as_view({"post": "snooze"}), name="snooze"),
+    path("1/service/<str:callback_id>/dialog", DeviceViewSet.as_view({"get": "dialog"}), name="dialog"),
+    path(
+        "1/service/<str:callback_id>/check-queue-position",
+        DeviceViewSet.as_view({"get": "check_queue_position", "post": "check_queue_position"}),
+        name="check-queue-position",
     ),
     # Otherwise Django would answer with a page.
     re_path(r"", UnknownPath.as_view()),

@@ -64,16 +64,6 @@ def _parts(text: str) -> datetime | None:
         return None
 
 
-def written_time(moment: datetime) -> str:
-    """UTC, always with milliseconds and Z."""
-    return f"{written_local_time(moment.astimezone(UTC))}Z"
-
-
-def written_local_time(moment: datetime) -> str:
-    """As its own zone's clocks show it, always with milliseconds."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}"
-
-
 def read_zone(key: str, text: str) -> ZoneInfo:
     """A time zone by its name. Raises ApiError."""
     try:

@@ -9,8 +9,8 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 from structlog.contextvars import bind_contextvars
 
-from callbacks import actions
-from callbacks.api import access, answers, bodies, headers, lookup, schema, values
+from callbacks import actions, dialogs
+from callbacks.api import access, answers, bodies, headers, lookup, schema, updates, values
 from callbacks.api.base import ApiView, service_of, visible_callback, visible_service
 from callbacks.models import Callback
 from services.models import QUERY, START, ConfiguredService
@@ -18,7 +18,7 @@ from services.models import QUERY, START, ConfiguredService
 
 class CallbackViewSet(ApiView, ViewSet):
     # The permission table.
-    scopes = {"find": QUERY, "find_of_service": QUERY, "start": START, "cancel": START}
+    scopes = {"find": QUERY, "find_of_service": QUERY, "start": START, "update": START, "cancel": START}
 
     @schema.START
     def start(self, request: Request, name: str) -> Response:
@@ -32,7 +32,7 @@ class CallbackViewSet(ApiView, ViewSet):
         if "_customer_number" in parameters:
             parameters["_customer_number"] = values.read_number(parameters["_customer_number"])
         if zone := parameters.get("_customer_timezone"):
-            values.read_zone("_customer_timezone", zone)
+            parameters["_customer_timezone"] = values.read_zone("_customer_timezone", zone).key
         callback = actions.start(
             service=service,
             parameters=parameters,
@@ -43,7 +43,7 @@ class CallbackViewSet(ApiView, ViewSet):
         # What is bound stays so until the thread's next request: the line of the access log is still to come.
         bind_contextvars(callback=callback.pk)
         if desired_at is None and answers.promises_a_call(callback):
-            return Response(answers.dialog(callback.pk, answers.COMING), headers={"Expires": headers.LONG_AGO})
+            return Response(dialogs.coming(callback.pk), headers={"Expires": headers.LONG_AGO})
         return Response({"_id": callback.pk})
 
     @schema.FIND
@@ -54,12 +54,29 @@ class CallbackViewSet(ApiView, ViewSet):
     def find_of_service(self, request: Request, name: str) -> Response:
         return self._found(request, visible_service(name, access.client(request)))
 
+    @schema.UPDATE
+    def update(self, request: Request, name: str, callback_id: str) -> Response:
+        key = access.client(request)
+        callback = visible_callback(callback_id, key, of=name)
+        now = timezone.now()
+        update = updates.read(callback, bodies.from_body(request._request), now)
+        bind_contextvars(callback=callback_id)
+        actions.reschedule(
+            callback_id=callback_id,
+            desired_at=update.desired_at,
+            properties=update.properties,
+            actor=access.actor(key),
+            now=now,
+        )
+        return Response({})
+
     @schema.CANCEL
     def cancel(self, request: Request, name: str, callback_id: str) -> Response:
         key = access.client(request)
         visible_callback(callback_id, key, of=name)
         actions.cancel(callback_id=callback_id, actor=access.actor(key), now=timezone.now())
-        return Response(answers.dialog(callback_id, answers.CANCELLED), headers={"Expires": headers.LONG_AGO})
+        dialog = dialogs.confirmation(callback_id, answers.CANCELLED)
+        return Response(dialog, headers={"Expires": headers.LONG_AGO})
 
     def _found(self, request: Request, service: ConfiguredService | None) -> Response:
         query = bodies.from_query(request._request)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from unittest import mock
 
 import pytest
+from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 
+from scheduling import bookings, offices
 from services.models import ADMIN, QUERY, START, ApiKey, ConfiguredService
 from telephony.models import AgentGroup, RoutePoint, Switch, VirtualQueue
 
@@ -22,6 +27,35 @@ def make_service(name: str, configuration: str = "User Terminated Immediate", **
     return ConfiguredService.objects.create(
         name=name, type="callback", configuration=configuration, options={**OPTIONS, **options}
     )
+
+
+def make_office(name: str = "hours", *, zone: str = "UTC", **options: str) -> ConfiguredService:
+    """Office hours: `make_office(_bh_regular1="Mon-Fri 09:00-17:00")`."""
+    return ConfiguredService.objects.create(
+        name=name, type="office-hours", configuration="Custom", options={"_timezone": zone, **options}
+    )
+
+
+def make_capacity(name: str = "places", *, zone: str = "UTC", **options: str) -> ConfiguredService:
+    """A capacity service: `make_capacity(_capacity_1='{"1": {"0900": 4}}')`."""
+    return ConfiguredService.objects.create(
+        name=name, type="capacity", configuration="Custom", options={"_timezone": zone, **options}
+    )
+
+
+def at(moment: datetime) -> mock._patch[mock.MagicMock]:
+    """While it is entered, the API's clock stands at this moment."""
+    return mock.patch.object(timezone, "now", return_value=moment)
+
+
+def book(service: ConfiguredService, time: datetime, places: int) -> list[str]:
+    """Take so many places in the slot of this time; the owners."""
+    plan = offices.plan_of(service)
+    owners = [f"{service.name}-{time:%Y%m%d%H%M}-{n}" for n in range(places)]
+    with transaction.atomic():
+        for owner in owners:
+            bookings.book(owner, service_id=service.pk, plan=plan, desired_at=time)
+    return owners
 
 
 @pytest.fixture
