@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 from django.db.models import F
@@ -93,9 +93,10 @@ def booked(service_id: int, plan: Plan, start: datetime, end: datetime) -> dict[
     first = slot_of(start, plan.minutes, plan.zone).start
     last = slot_of(end - timedelta.resolution, plan.minutes, plan.zone).end
     with connection.cursor() as cursor:
+        # Seconds, because turning thousands of timestamps into moments takes longer than all the rest.
         cursor.execute(
             """
-            SELECT counter.start, counter.booked FROM scheduling_slotcalendar AS calendar
+            SELECT extract(epoch FROM counter.start)::bigint, counter.booked FROM scheduling_slotcalendar AS calendar
             LEFT JOIN scheduling_slotcounter AS counter
             ON counter.service_id = %s AND counter.start >= %s AND counter.start < %s AND counter.booked > 0
             WHERE calendar.service_id = %s AND calendar.minutes = %s AND calendar.zone = %s
@@ -103,7 +104,7 @@ def booked(service_id: int, plan: Plan, start: datetime, end: datetime) -> dict[
             [service_id, first, last, service_id, plan.minutes, plan.zone.key],
         )
         if counters := cursor.fetchall():
-            return {start: places for start, places in counters if start is not None}
+            return {datetime.fromtimestamp(start, UTC): places for start, places in counters if start is not None}
     return {slot.start: places for slot, places in _count(service_id, plan, first, last).items()}
 
 

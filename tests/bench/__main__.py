@@ -11,6 +11,7 @@ from tests.bench import site
 MEASUREMENTS = {
     "starts": "Start requests",
     "throughput": "Whole callbacks on the simulator",
+    "bookings": "Bookings, and what is offered",
     "resolve": "Options of a service",
     "configure": "Configuration by file",
     "invite": "From the request to the INVITE on the wire",

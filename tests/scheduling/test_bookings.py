@@ -239,9 +239,11 @@ def test_counters_go_a_day_after_their_slot(service: ConfiguredService) -> None:
         book(owner, service_id=service.pk, plan=plan(), desired_at=moment)
     assert forget_past(NOON) == 1
     assert counted(service) == {"01 12:00": 1, "14:00": 1}
-    # Its booking outlives the counter, and may still be cancelled or moved.
-    assert cancel("ada") is True
-    assert counted(service) == {"01 12:00": 1, "14:00": 1}
+    # Its booking outlives the counter, also one that has begun anew since.
+    book("dan", service_id=service.pk, plan=plan(), desired_at=at("11:58", 1))
+    assert (cancel("dan"), cancel("ada")) == (True, True)
+    assert counted(service) == {"01 11:45": 0, "01 12:00": 1, "14:00": 1}
+    assert list(held()) == ["bob", "cyd"]
 
 
 def test_a_deleted_service_takes_its_bookings_along(service: ConfiguredService) -> None:
