@@ -14,7 +14,7 @@ from services import resolution
 from services.catalogue import OptionWarning
 from services.kinds import Kind
 from services.resolution import HasOptions
-from services.types import ServiceType, service_type
+from services.types import CALLBACK, ServiceType, service_type
 
 # Says of a text what it names and is not there, as the end of a sentence, or nothing.
 Lookup = Callable[[str], str]
@@ -59,6 +59,9 @@ class Readiness:
                 continue
             if sentence := self._lookup(kind)(text):
                 found.append(OptionWarning(name, f"cannot work: {name}: {sentence}", blocks=True))
+        if kind_of_service is CALLBACK:
+            for remarks in self._remarks:
+                found += remarks(texts)
         return found
 
     def _naming(self, kind_of_service: ServiceType, name: str) -> Kind | None:
