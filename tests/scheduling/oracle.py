@@ -122,35 +122,32 @@ def zones_and_moments(draw: st.DrawFn) -> tuple[str, datetime]:
     return zone, datetime(year, 1, 1, tzinfo=UTC) + draw(st.integers(0, 365 * 1440)) * MINUTE
 
 
-MINUTES = st.one_of(
-    st.sampled_from([0, 1, 60, 90, 120, 150, 180, 540, 1020, 1380, 1439]), st.integers(0, 1439), st.just(0)
+# Often near the hours at which clocks change, and often over midnight.
+EARLY, LATE = st.integers(0, 240), st.integers(900, 1439)
+TIMES = st.one_of(
+    st.tuples(EARLY, st.one_of(LATE, st.just(1440))),
+    st.tuples(LATE, EARLY),
+    st.tuples(EARLY, EARLY).filter(lambda each: each[0] != each[1]),
 )
-
-
-@st.composite
-def hours(draw: st.DrawFn) -> tuple[int, int]:
-    opens = draw(MINUTES)
-    closes = draw(st.one_of(MINUTES, st.just(1440)).filter(lambda minute: minute != opens))
-    return opens, closes
 
 
 @st.composite
 def rules_around(draw: st.DrawFn, zone: str, day: date, depth: int = 2) -> Rules:
     """Rules that say something about the days around one; `depth` is how far others are referred to."""
-    days = st.integers(-3, 4).map(lambda n: day + n * ONE_DAY)
+    days = st.integers(-1, 2).map(lambda n: day + n * ONE_DAY)
     told = st.tuples(days, st.booleans()).map(lambda each: each[0].isoformat()[5 if each[1] else 0 :])
     ranges = st.tuples(days, st.integers(0, 2)).map(lambda each: (each[0], each[0] + each[1] * ONE_DAY))
 
     def few(strategy: st.SearchStrategy[object], most: int = 2) -> tuple[object, ...]:
         return tuple(draw(st.lists(strategy, max_size=most)))
 
-    weekdays = st.integers(0, 6)
+    weekdays = st.one_of(st.just((0, 6)), st.tuples(st.integers(0, 6), st.integers(0, 6)))
     one = 1 if depth else 0
     others = rules_around(draw(st.sampled_from([zone, "Asia/Kathmandu"])), day, depth - 1)
     return Rules(
         zone,
-        weekly=tuple((first, last, *times) for first, last, times in few(st.tuples(weekdays, weekdays, hours()), 3)),
-        added=tuple((each, *times) for each, times in few(st.tuples(told, hours()))),
+        weekly=tuple((*days, *times) for days, times in few(st.tuples(weekdays, TIMES), 2)),
+        added=tuple((each, *times) for each, times in few(st.tuples(told, TIMES))),
         holidays=few(told),
         effective=few(ranges) if draw(st.integers(0, 3)) == 0 else (),
         alternatives=tuple((*dates, other) for dates, other in few(st.tuples(ranges, others), one)),
