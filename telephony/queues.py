@@ -18,8 +18,9 @@ _STATED = ["queue", "target_key", "wants", "visit", "eligible_at", "reserve_seco
 def take_place(owner: str, place: QueuePlace, now: datetime) -> None:
     """Take or change a place, in the owner's transaction; the matcher looks at it after the commit.
 
-    Until when a granted dial counts is the matcher's to say: it is only cleared here, with the grant.
+    Until when a granted dial counts is the matcher's to say, unless the owner says so: it is cleared with the grant.
     """
+    counted = ["granted_until"] if place.counted_until or not place.granted else []
     QueueEntry.objects.bulk_create(
         [
             QueueEntry(
@@ -33,11 +34,12 @@ def take_place(owner: str, place: QueuePlace, now: datetime) -> None:
                 reserve_seconds=place.reserve_seconds,
                 granted=place.granted,
                 paused=place.paused,
+                granted_until=place.counted_until if place.granted else None,
             )
         ],
         update_conflicts=True,
         unique_fields=["owner"],
-        update_fields=[*_STATED, *([] if place.granted else ["granted_until"])],
+        update_fields=[*_STATED, *counted],
     )
     if place.wants:
         kick(MATCH_ENTRY, owner)

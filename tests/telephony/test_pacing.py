@@ -205,6 +205,18 @@ def test_a_grant_counts_until_a_customer_should_have_been_reached(billing: Agent
     assert told.granted == ["ada", "ben"]
 
 
+def test_one_who_is_asked_first_is_counted_on_until_it_says(billing: AgentGroup, told: Recorder) -> None:
+    hire("kate", billing)
+    wait_for_dial("ada", -2)
+    wait_for_dial("ben", -1)
+    assert matching.match_all(NOON) == 1
+    wait_for_dial("ada", wants="", visit=0, granted=True, counted_until=NOON + seconds(50))
+    rings("ada")
+    assert matching.match_all(NOON + seconds(49)) == 0
+    assert matching.match_all(NOON + seconds(50)) == 1
+    assert told.granted == ["ada", "ben"]
+
+
 def test_the_time_that_is_measured_takes_the_place_of_the_default(billing: AgentGroup) -> None:
     hire("kate", billing)
     estimates.measure("Billing_VQ", "reach", 12.5, NOON)
