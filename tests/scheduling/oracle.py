@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
@@ -13,6 +14,8 @@ from scheduling.hours import Alternative, OfficeHours
 from services import kinds
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+Drawn = TypeVar("Drawn")
+
 ONE_DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 ZONES = sorted(zoneinfo.available_timezones() - {"Factory", "localtime"})
@@ -115,11 +118,15 @@ YEARS = st.integers(1975, 2036)
 @st.composite
 def zones_and_moments(draw: st.DrawFn) -> tuple[str, datetime]:
     """Any zone there is, and a moment, a whole minute, that is often within a day of a change of its clocks."""
-    zone, year = draw(st.sampled_from(ZONES)), draw(YEARS)
+    zone = draw(st.sampled_from(ZONES))
+    year = draw(YEARS)
     changes = clock_changes(zone, year)
-    if changes and draw(st.integers(0, 3)):
-        return zone, draw(st.sampled_from(changes)) + draw(st.integers(-1440, 720)) * MINUTE
-    return zone, datetime(year, 1, 1, tzinfo=UTC) + draw(st.integers(0, 365 * 1440)) * MINUTE
+    is_near = draw(st.booleans())
+    if changes and is_near:
+        change = draw(st.sampled_from(changes))
+        return zone, change + draw(st.integers(-1440, 720)) * MINUTE
+    minute = draw(st.integers(0, 365 * 1440))
+    return zone, datetime(year, 1, 1, tzinfo=UTC) + minute * MINUTE
 
 
 # Often near the hours at which clocks change, and often over midnight.
@@ -138,7 +145,7 @@ def rules_around(draw: st.DrawFn, zone: str, day: date, depth: int = 2) -> Rules
     told = st.tuples(days, st.booleans()).map(lambda each: each[0].isoformat()[5 if each[1] else 0 :])
     ranges = st.tuples(days, st.integers(0, 2)).map(lambda each: (each[0], each[0] + each[1] * ONE_DAY))
 
-    def few(strategy: st.SearchStrategy[object], most: int = 2) -> tuple[object, ...]:
+    def few(strategy: st.SearchStrategy[Drawn], most: int = 2) -> tuple[Drawn, ...]:
         return tuple(draw(st.lists(strategy, max_size=most)))
 
     weekdays = st.one_of(st.just((0, 6)), st.tuples(st.integers(0, 6), st.integers(0, 6)))
