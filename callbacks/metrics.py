@@ -60,8 +60,8 @@ SET_ASIDE = Counter(
     "callbacksite_events_set_aside", "Events that could not be handled and were given up.", registry=REGISTRY
 )
 
-# The stages that end at a moment that the customer was promised.
-_MOMENTS = {Stage.SCHEDULED: "start", Stage.HELD: "dial"}
+# Nothing was due that led to one of these.
+_RESTING = frozenset({Stage.SCHEDULED, Stage.PAUSED, Stage.ENDED})
 
 
 def decided(callback: Callback, before: Session | None, turns: Turns, now: datetime) -> None:
@@ -86,10 +86,21 @@ def decided(callback: Callback, before: Session | None, turns: Turns, now: datet
         # Not by the stage: the call may already be over within the same decision.
         if note.kind == "connected" and note.session.answered_at:
             ANSWER_TO_AGENT.observe((now - note.session.answered_at).total_seconds())
-    if before is None or after.stage is before.stage:
-        return
-    if before.stage in _MOMENTS and after.stage is not Stage.ENDED and before.deadline:
-        SCHEDULED_LATENESS.labels(_MOMENTS[before.stage]).observe((now - before.deadline).total_seconds())
+    if before is not None and (late := _lateness(callback, before, after, now)):
+        what, seconds = late
+        SCHEDULED_LATENESS.labels(what).observe(seconds)
+
+
+def _lateness(callback: Callback, before: Session, after: Session, now: datetime) -> tuple[str, float] | None:
+    """By how much a promised moment was missed, in seconds: that of the start, or that of the first dial."""
+    if before.desired_at != after.desired_at or after.stage in _RESTING:
+        return None
+    if before.stage is Stage.SCHEDULED:
+        lead = float(callback.options.get("request_execution_time_buffer", 0)) + after.ewt
+        return "start", (now - after.desired_at).total_seconds() + lead
+    if before.stage is Stage.HELD and before.deadline:
+        return "dial", (now - before.deadline).total_seconds()
+    return None
 
 
 def figures(now: datetime) -> Iterator[Metric]:

@@ -47,6 +47,8 @@ class Remedy(StrEnum):
     CONVERGE = "converge"  # have its call looked at again
     EXPIRE = "expire"  # tell it that its time to live is over
     RESTORE = "restore"  # arm, take, want again what follows from the session
+    START = "start"  # tell it that its time has come
+    UNBOOK = "unbook"  # give back its place in a slot
     FORGET = "forget"  # drop what is left of an owner that is over
     GIVE_UP = "give_up"  # want nothing of the switch any more
     CALL_GONE = "call_gone"  # tell it that its call is gone
@@ -103,7 +105,7 @@ def examine(stored: Stored, listing: Listing, now: datetime) -> Iterator[Fault]:
     yield from _record(stored, callback, session, options)
     yield from _rung_twice(stored, options)
     if session.stage is Stage.ENDED:
-        yield from _after_the_end(stored, now)
+        yield from _after_the_end(stored, session, now)
     else:
         yield from _under_way(stored, callback, session, options, now)
     yield from _reservation(stored, session, now)
@@ -118,6 +120,9 @@ def _without_owner(stored: Stored) -> Iterator[Fault]:
         yield Fault(Kind.ORPHANED, f"Timer {_list(stored.timers)} {gone} is armed.", Remedy.FORGET)
     if stored.entry:
         yield Fault(Kind.ORPHANED, f"A place in queue {stored.entry.queue} {gone} is taken.", Remedy.FORGET)
+    if stored.booking:
+        text = f"A place in the slot of {_clock(stored.booking.slot_start)} {gone} is taken."
+        yield Fault(Kind.ORPHANED, text, Remedy.UNBOOK)
     if stored.call:
         yield _left_over_call(stored, f"A call {gone} is stored.")
     if stored.agent:
@@ -132,12 +137,15 @@ def _left_over_call(stored: Stored, text: str) -> Fault:
     return Fault(Kind.ORPHANED, text, Remedy.GIVE_UP if stored.live_legs else Remedy.FORGET)
 
 
-def _after_the_end(stored: Stored, now: datetime) -> Iterator[Fault]:
+def _after_the_end(stored: Stored, session: Session, now: datetime) -> Iterator[Fault]:
     over = "although it is over"
     if stored.timers:
         yield Fault(Kind.ORPHANED, f"Its timer {_list(stored.timers)} is armed {over}.", Remedy.FORGET)
     if stored.entry:
         yield Fault(Kind.ORPHANED, f"It still has a place in queue {stored.entry.queue} {over}.", Remedy.FORGET)
+    if stored.booking and not projections.booked_slot(session):
+        text = f"It still has a place in the slot of {_clock(stored.booking.slot_start)} {over}."
+        yield Fault(Kind.ORPHANED, text, Remedy.UNBOOK)
     ended_at = stored.journal.at if stored.journal else None
     late = ended_at is not None and ended_at < now - BOUND
     if stored.call and _wish(stored.call) != NOTHING:
@@ -170,11 +178,12 @@ def _under_way(
         if timer.due_at < now - BOUND:
             text = f"Its timer {timer.name} was due at {_clock(timer.due_at)} and has not gone off."
             yield Fault(Kind.OVERDUE, text, Remedy.ADVANCE)
-    late_start = session.stage is Stage.SCHEDULED and session.deadline and session.deadline < now - BOUND
-    if session.deadline and late_start and not stored.pending and not _any_late(stored, now):
-        text = f"It should have started at {_clock(session.deadline)}."
-        yield Fault(Kind.OVERDUE, text, Remedy.RESTORE)
+    yield from _late_start(stored, callback, session, now)
     yield from _late_events(stored, now)
+    if projections.booked_slot(session) and stored.booking is None:
+        text = f"Its place in the slot of {_clock(session.desired_at)} is missing."
+        advice = "It is called all the same; the slot may take one more than it should."
+        yield Fault(Kind.ORPHANED, text, advice=advice)
     call = stored.call
     if call and not call.settled and (call.looks >= MOST_LOOKS or call.look_at < now - BOUND):
         text = "For over a minute its call has not been brought to what it wants; the switch may be out of reach."
@@ -184,6 +193,16 @@ def _under_way(
         text = f"Its time to live was over at {_clock(callback.expires_at)} and it has not ended (_ttl)."
         yield Fault(Kind.OVERDUE, text, Remedy.EXPIRE)
     yield from _given_up(stored, now)
+
+
+def _late_start(stored: Stored, callback: Callback, session: Session, now: datetime) -> Iterator[Fault]:
+    """A start that did not come: those of older releases have a timer for it, the others are found by a scan."""
+    if session.stage is not Stage.SCHEDULED or stored.pending or _any_late(stored, now):
+        return
+    due = session.deadline or callback.start_base
+    if due and due < now - BOUND:
+        remedy = Remedy.RESTORE if session.deadline else Remedy.START
+        yield Fault(Kind.OVERDUE, f"It should have started at {_clock(due)}.", remedy)
 
 
 def _any_late(stored: Stored, now: datetime) -> bool:
@@ -212,9 +231,13 @@ def _given_up(stored: Stored, now: datetime) -> Iterator[Fault]:
 
 def _will_wake(stored: Stored) -> bool:
     """Whether anything is there from which it will hear."""
+    callback = stored.callback
     return bool(
         stored.timers
         or stored.pending
+        or (callback and callback.start_base)
+        # A sweep compares it with the flag of its service every second.
+        or (callback and callback.stage == Stage.PAUSED)
         or (stored.call and not stored.call.settled)
         or stored.live_legs
         or (stored.entry and stored.entry.eligible_at)
@@ -257,8 +280,9 @@ def _place_difference(stored: Stored, session: Session, options: FlowOptions | N
         return
     # A dial that was granted and is about to be decided.
     granted = any(pending.event["kind"] == "DialGranted" for pending in stored.pending) and entry.granted
-    wanted = (place.queue, targets.parse(place.target).key, place.place_at, place.wants, place.visit)
-    if (entry.queue, entry.target_key, entry.place_at, entry.wants, entry.visit) != wanted or (
+    wanted = (place.queue, targets.parse(place.target).key, place.place_at, place.wants, place.visit, place.paused)
+    taken = (entry.queue, entry.target_key, entry.place_at, entry.wants, entry.visit, entry.paused)
+    if taken != wanted or (
         not granted and (entry.granted, entry.eligible_at is not None) != (place.granted, bool(place.wants))
     ):
         yield f"Its place in queue {entry.queue} is not the one of its stage."
@@ -286,7 +310,7 @@ def _restore_with(stored: Stored, session: Session) -> Remedy | None:
 def _record(stored: Stored, callback: Callback, session: Session, options: FlowOptions | None) -> Iterator[Fault]:
     state, journal = projections.public_state(session), stored.journal
     reason = str(session.reason or "") if state is State.COMPLETED else ""
-    told = journal is not None and _tells(journal.state, journal.stage, session, state)
+    told = journal is not None and tells(journal.state, journal.stage, session, state)
     if (callback.state, callback.stage, callback.reason) != (state, session.stage, reason):
         shown = f"{callback.state} ({callback.stage}{f', {callback.reason}' if callback.reason else ''})"
         text = f"It is shown as {shown}, but its flow is at {state} ({session.stage}{f', {reason}' if reason else ''})."
@@ -305,12 +329,12 @@ def _record(stored: Stored, callback: Callback, session: Session, options: FlowO
     yield from _unrecorded(stored, session)
 
 
-def _tells(state: str, stage: str, session: Session, public: State) -> bool:
+def tells(state: str, stage: str, session: Session, public: State) -> bool:
     """Whether the journal's last entry is where the session is.
 
-    While something holds its dial back, a callback goes to and fro between two stages and says so once.
+    While something holds its dial back, a callback goes to and fro between some stages and says so once.
     """
-    held_back = {Stage.DIALLING, Stage.RETRYING}
+    held_back = {Stage.AWAITING, Stage.CONFIRMING, Stage.DIALLING, Stage.RETRYING}
     if session.held_back and session.stage in held_back and stage in held_back:
         return state == public
     return (state, stage) == (public, session.stage)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
@@ -19,14 +19,15 @@ from callbacks.audit import checks, stored
 from callbacks.audit.checks import Fault, Remedy
 from callbacks.audit.stored import Listing, Stored
 from callbacks.flow import projections
-from callbacks.flow.events import Expired
+from callbacks.flow.events import Expired, StartDue
 from callbacks.flow.options import FLOW_OPTIONS, FlowOptions
-from callbacks.flow.session import SESSION, Session
+from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import State
 from callbacks.models import Callback, JournalEntry
 from callbacks.records import armed_timers
-from scheduling import timers
+from scheduling import bookings, timers
 from scheduling.kick import kick
+from services import resolution
 from telephony import agents, calls, queues, switches
 from telephony.events import LegDialling, LegEnded, Party, ReservationExpired
 from telephony.models import Call, Switch
@@ -120,7 +121,7 @@ def _expire(row: Stored, now: datetime) -> str:
 
 def _restore(row: Stored, now: datetime) -> str:
     """Timers, place and wish as they follow from the session."""
-    _, session, options = _session(row)
+    callback, session, options = _session(row)
     # Without options only what reads none: it has not started.
     armed = armed_timers(session, options)  # type: ignore[arg-type]
     fired = {pending.event.get("name") for pending in row.pending}
@@ -134,10 +135,32 @@ def _restore(row: Stored, now: datetime) -> str:
         queues.take_place(row.owner, place, now)
     elif row.entry is not None:
         queues.leave(row.owner)
+    if session.stage is Stage.SCHEDULED and session.deadline is None:
+        _set_start(callback, session)
     wish = projections.wanted_call(session, options)  # type: ignore[arg-type]
     if row.call is not None or wish != NOTHING:
         _want(row, wish, session.visit, now)
     return "Its timers, its place in the queue and what it wants of the switch were set as its stage needs them."
+
+
+def _set_start(callback: Callback, session: Session) -> None:
+    """Let the scan find it again; where its service cannot be read, at its time."""
+    try:
+        buffer = int(str(resolution.resolve_one(callback.service, "_request_execution_time_buffer")))  # type: ignore[arg-type]
+    except (resolution.OptionError, LookupError, AttributeError):
+        buffer = 0
+    Callback.objects.filter(pk=callback.pk).update(start_base=session.desired_at - timedelta(seconds=buffer))
+
+
+def _start(row: Stored, now: datetime) -> str:
+    _, session, _ = _session(row)
+    inbox.put([(row.owner, StartDue(session.desired_at, 0.0))], now)
+    return "It was told that its time has come."
+
+
+def _unbook(row: Stored, now: datetime) -> str:
+    bookings.cancel(row.owner)
+    return "Its place in the slot was given back."
 
 
 def _want(row: Stored, wish: WantedCall, visit: int, now: datetime) -> None:
@@ -227,11 +250,13 @@ REMEDIES: dict[Remedy, Callable[[Stored, datetime], str]] = {
     Remedy.COLUMNS: _columns,
     Remedy.WRITE_DOWN: _write_down,
     Remedy.FORGET: _forget,
+    Remedy.UNBOOK: _unbook,
     Remedy.GIVE_UP: _give_up,
     Remedy.RESTORE: _restore,
     Remedy.RELEASE: _release,
     Remedy.CALL_GONE: _call_gone,
     Remedy.DIALLED: _dialled,
+    Remedy.START: _start,
     Remedy.EXPIRE: _expire,
     Remedy.LET_GO: _let_go,
     Remedy.CONVERGE: _converge,

@@ -10,7 +10,7 @@ from django.db import connection
 
 from callbacks.flow.states import State
 from callbacks.models import Attempt, Callback, Pending
-from scheduling.models import Timer
+from scheduling.models import Booking, Timer
 from telephony.calls import owner_of
 from telephony.events import Party
 from telephony.models import Agent, Call, Leg, QueueEntry
@@ -21,7 +21,8 @@ UNDER_WAY = [state for state in State if state not in {State.SCHEDULED, State.CO
 COMPLETED_BATCH = 5_000
 
 # Whatever is alive is found by the small tables that hold only what is alive, and by its state. Of the scheduled ones,
-# which may be many and only wait for their timer, those are left out that do so as they should.
+# which may be many and only wait for their time, those are left out that do so as they should: found by the scan, or,
+# scheduled by an older release, by a timer.
 OWNERS = """
 SELECT id FROM callbacks_callback WHERE state = ANY(%(alive)s)
 UNION SELECT callback.id
@@ -32,14 +33,21 @@ LEFT JOIN LATERAL (
 ) AS entry ON true
 WHERE callback.state = 'SCHEDULED' AND (
     %(thorough)s OR callback.expires_at <= %(now)s
-    OR timer.due_at IS NULL OR timer.due_at <= %(now)s
-    OR timer.data ->> 'visit' IS DISTINCT FROM callback.session ->> 'visit'
-    OR timer.due_at IS DISTINCT FROM CASE
-        WHEN pg_input_is_valid(callback.session ->> 'deadline', 'timestamptz')
-        THEN (callback.session ->> 'deadline')::timestamptz END
     OR callback.session ->> 'stage' IS DISTINCT FROM 'scheduled'
     OR (callback.stage, entry.state, entry.stage) IS DISTINCT FROM ('scheduled', 'SCHEDULED', 'scheduled')
+    OR (callback.session ->> 'slot' IS NOT NULL
+        AND NOT EXISTS (SELECT FROM scheduling_booking WHERE owner = callback.id))
+    OR CASE WHEN callback.session ->> 'deadline' IS NULL
+        THEN callback.start_base IS NULL OR callback.start_base <= %(now)s OR timer.owner IS NOT NULL
+        ELSE timer.due_at IS NULL OR timer.due_at <= %(now)s
+            OR timer.data ->> 'visit' IS DISTINCT FROM callback.session ->> 'visit'
+            OR timer.due_at IS DISTINCT FROM CASE
+                WHEN pg_input_is_valid(callback.session ->> 'deadline', 'timestamptz')
+                THEN (callback.session ->> 'deadline')::timestamptz END
+        END
 )
+UNION SELECT owner FROM scheduling_booking AS booking WHERE %(thorough)s AND NOT EXISTS (
+    SELECT FROM callbacks_callback WHERE id = booking.owner)
 UNION SELECT callback_id FROM callbacks_pending
 UNION SELECT owner FROM scheduling_timer AS timer WHERE NOT EXISTS (
     SELECT FROM callbacks_callback WHERE id = timer.owner AND state = 'SCHEDULED' AND timer.name = 'stage')
@@ -95,6 +103,7 @@ UNION SELECT callback_id FROM entry WHERE kind = 'ringing' GROUP BY callback_id,
 UNION SELECT callback_id FROM entry WHERE kind = 'ringing' AND NOT EXISTS (
     SELECT FROM tried WHERE callback_id = entry.callback_id AND party = 'customer' AND number::text = attempt
     AND dialled_at IS NOT NULL)
+UNION SELECT late.id FROM late JOIN scheduling_booking AS booking ON booking.owner = late.id WHERE tried_customer = 0
 UNION SELECT callback_id FROM tried WHERE next_began_at < coalesce(ended_at, 'infinity')
 UNION SELECT callback_id FROM tried JOIN late ON late.id = callback_id
 WHERE number > CASE WHEN party = 'customer' THEN tried_customer ELSE tried_agent END
@@ -150,6 +159,7 @@ class Stored:
     legs: list[Leg] = field(default_factory=list)
     entry: QueueEntry | None = None
     agent: Agent | None = None
+    booking: Booking | None = None
     attempts: list[Attempt] = field(default_factory=list)
     journal: Journal | None = None
     pending: list[Pending] = field(default_factory=list)
@@ -208,6 +218,8 @@ def read(ids: Iterable[str]) -> dict[str, Stored]:
         found[timer.owner].timers[timer.name] = timer
     for entry in QueueEntry.objects.filter(owner__in=ids):
         found[entry.owner].entry = entry
+    for booking in Booking.objects.filter(owner__in=ids):
+        found[booking.owner].booking = booking
     for agent in Agent.objects.filter(reserved_for__in=ids):
         found[agent.reserved_for or ""].agent = agent
     for call in Call.objects.filter(owner__in=ids):

@@ -89,6 +89,7 @@ def reschedule(turn: Turn, desired_at: datetime, slot: datetime | None) -> None:
         turn.session = replace(turn.session, paused_from=Stage.HELD, resume_at=dial_at(turn))
     else:
         turn.go(Stage.HELD, deadline=dial_at(turn))
+        turn.note("held", f"Keeps its place in the queue; not dialled before {said(dial_at(turn))}.")
         if turn.now >= dial_at(turn):
             proceed(turn)
 
@@ -122,7 +123,8 @@ def proceed(turn: Turn) -> None:
 
 def await_grant(turn: Turn) -> None:
     turn.go(Stage.AWAITING)
-    turn.note("awaiting", "Waiting until an agent is about to be free.")
+    if not turn.session.held_back:
+        turn.note("awaiting", "Waiting until an agent is about to be free.")
 
 
 def ask(turn: Turn) -> None:

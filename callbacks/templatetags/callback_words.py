@@ -21,6 +21,7 @@ STAGES: dict[str, str] = {
     Stage.SCHEDULED: "rests until its time",
     Stage.HELD: "in the queue, not yet time to call",
     Stage.AWAITING: "waits until an agent is about to be free",
+    Stage.CONFIRMING: "the customer is asked whether to call now",
     Stage.DIALLING: "about to call the customer",
     Stage.RINGING: "the customer's phone rings",
     Stage.DETECTING: "answered, by a human?",
@@ -32,6 +33,7 @@ STAGES: dict[str, str] = {
     Stage.TALKING: "customer and agent talk",
     Stage.APOLOGY: "telling the customer that nobody is free",
     Stage.RETRYING: "waits for the next attempt",
+    Stage.PAUSED: "the service is paused",
     Stage.ENDED: "over",
 }
 
@@ -47,6 +49,9 @@ REASONS: dict[str, str] = {
     Reason.FAIL_NO_CUSTOMER_NUMBER: "No customer number",
     Reason.FAIL_AGENT_CONNECT: "No agent could be connected",
     Reason.FAIL_CALL_TO_CUSTOMER: "The customer was not reached",
+    Reason.FAIL_USER_NO_CONFIRM: "The customer did not confirm",
+    Reason.FAIL_TOO_LATE: "Too late to be called",
+    Reason.FAIL_NUMBER_BLOCKED: "The number is on the block list",
 }
 
 RESULTS: dict[str, str] = {
@@ -64,6 +69,14 @@ RESULTS: dict[str, str] = {
 CAUSES: dict[str, str] = {
     "Started": "the request",
     "TimerFired": "a timer",
+    "StartDue": "its time and the wait in its queue",
+    "Rescheduled": "a new time",
+    "Changed": "a change of its data",
+    "Connected": "the customer's confirmation",
+    "Snoozed": "the customer's wish to be asked later",
+    "Paused": "the pause of its service",
+    "Resumed": "the end of the pause",
+    "PushSettled": "the push to the customer's device",
     "Cancelled": "a cancel",
     "Expired": "its time to live",
     "SetAside": "an error",

@@ -12,7 +12,7 @@ from django.db.models import F
 from callbacks import actions
 from callbacks.models import Attempt, Callback, JournalEntry, Pending
 from scheduling import timers
-from scheduling.models import Timer
+from scheduling.models import Booking, Timer
 from telephony.models import Agent, Call, Leg, QueueEntry
 from telephony.simulator.models import SimulatedHappening, SimulatedLeg
 from tests.world import World
@@ -42,6 +42,12 @@ class Slow(World):
 
 def scheduled(world: World) -> Callback:
     return world.start(desired_in="1000")
+
+
+def cancelled(world: World) -> Callback:
+    callback = scheduled(world)
+    with world.patched():
+        return actions.cancel(callback_id=callback.pk, actor="app", now=world.now())
 
 
 def retrying(world: Slow) -> Callback:
@@ -81,6 +87,23 @@ def reach(world: Slow, stage: str, customer: str = number("32")) -> Callback:
 
 def lose_timer(world: World, callback: Callback) -> None:
     Timer.objects.all().delete()
+
+
+def lose_start(world: World, callback: Callback) -> None:
+    Callback.objects.update(start_base=None)
+
+
+def lose_booking(world: World, callback: Callback) -> None:
+    Booking.objects.all().delete()
+
+
+def keep_booking(world: World, callback: Callback) -> None:
+    Booking.objects.create(
+        owner=callback.pk,
+        service_id=callback.service_id,
+        slot_start=callback.desired_at,
+        desired_at=callback.desired_at,
+    )
 
 
 def stop_the_clock(world: World, callback: Callback) -> None:
@@ -325,17 +348,20 @@ class Story:
 
 
 STORIES = [
-    Story(lose_timer, scheduled, {"overdue"}, "Nothing will ever wake it. Its timer stage for "),
-    Story(stop_the_clock, scheduled, {"overdue"}, "Its timer stage was due at "),
+    Story(lose_start, scheduled, {"overdue"}, "Nothing will ever wake it."),
+    Story(lose_timer, retrying, {"overdue"}, "Nothing will ever wake it. Its timer stage for "),
+    Story(stop_the_clock, scheduled, {"overdue"}, "It should have started at "),
+    Story(stop_the_clock, retrying, {"overdue"}, "Its timer stage was due at "),
     Story(stop_the_clock, waiting, {"overdue"}, "Its timer agent_wait was due at "),
     Story(forget_event, scheduled, {"overdue"}, "An event (TimerFired) has waited since "),
     Story(forget_event, completed, {"overdue"}, "An event (TimerFired) has waited since "),
     Story(never_settle, waiting, {"overdue"}, "For over a minute its call has not been brought to what it wants"),
     Story(outlive, scheduled, {"overdue"}, "and it has not ended (_ttl)."),
     Story(lose_the_call, talking, {"overdue", "reserved"}, "Nothing will ever wake it. What is wanted of the switch"),
-    Story(put_the_timer_off, scheduled, {"overdue", "orphaned"}, "It should have started at "),
-    Story(put_the_timer_off, scheduled, {"overdue", "orphaned"}, "Its timer stage is set to "),
-    Story(arm_for_another_visit, scheduled, {"orphaned"}, "Its timer stage was armed for an earlier stage."),
+    Story(put_the_timer_off, retrying, {"orphaned"}, "Its timer stage is set to "),
+    Story(arm_for_another_visit, retrying, {"orphaned"}, "Its timer stage was armed for an earlier stage."),
+    Story(keep_booking, cancelled, {"orphaned"}, "It still has a place in the slot of "),
+    Story(lose_booking, scheduled, {"orphaned"}, "Its place in the slot of ", by_hand="the slot may take one more"),
     Story(give_up_and_stop, ringing, {"orphaned"}, "A call to the customer that was given up at ", later=True),
     Story(
         give_the_agent_away,

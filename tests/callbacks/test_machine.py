@@ -10,9 +10,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from callbacks.audit import checks
 from callbacks.flow import events, machine, projections
 from callbacks.flow.decision import Decision, ReleaseAgent
-from callbacks.flow.events import Cancelled, Event, Expired, SetAside, Started, TimerFired
+from callbacks.flow.events import (
+    Cancelled,
+    Changed,
+    Connected,
+    Event,
+    Expired,
+    Paused,
+    PushSettled,
+    Rescheduled,
+    Resumed,
+    SetAside,
+    Snoozed,
+    StartDue,
+    Started,
+    TimerFired,
+)
 from callbacks.flow.options import FlowOptions, Treatment
 from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import MOVES, Reason, State
@@ -198,6 +214,13 @@ PARTIES = st.sampled_from(Party)
 ATTEMPTS = st.integers(0, 4)
 ANY_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(TimerFired, st.sampled_from(["stage", "queue_ttl", "agent_wait"]), st.integers(0, 25)),
+    st.builds(StartDue, st.sampled_from([NOON, NOON + timedelta(hours=1)]), st.sampled_from([0.0, 60.0, 1800.0])),
+    st.builds(
+        Rescheduled, st.just("app"), st.builds(lambda m: NOON + timedelta(minutes=m), st.integers(0, 200)), st.none()
+    ),
+    st.builds(Changed, st.just("app"), st.just("Changed: x."), st.sampled_from(["", "no device"])),
+    st.sampled_from([Connected("app"), Snoozed("app"), Paused(), Resumed()]),
+    st.builds(PushSettled, st.integers(0, 25), st.booleans()),
     st.just(Cancelled("customer")),
     st.just(Expired()),
     st.just(SetAside("boom")),
@@ -208,18 +231,39 @@ ANY_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(LegsJoined, ATTEMPTS),
     st.builds(LegEnded, PARTIES, ATTEMPTS, st.sampled_from(EndCause)),
     st.builds(DialRefused, PARTIES, ATTEMPTS, st.just("no")),
+    st.builds(DialRefused, PARTIES, ATTEMPTS, st.just("closed"), st.just(NOON + timedelta(hours=20))),
+    st.builds(DialRefused, PARTIES, ATTEMPTS, st.just("blocked"), st.none(), st.just(True)),
     st.builds(TrunkUnavailable, PARTIES, ATTEMPTS, st.just("down"), st.just(NOON + timedelta(hours=1))),
     st.builds(lambda n, visit: AgentReserved("kate", f"r{n}", visit), st.integers(0, 9999), st.integers(0, 25)),
     st.builds(DialGranted, st.integers(0, 25)),
     st.builds(lambda n: ReservationExpired("kate", f"r{n}"), st.integers(0, 9999)),
 )
 # What fits the present moment; without it random events would hardly ever get beyond the first stages.
-FITTING = st.sampled_from(["answer", "human", "machine", "sounds", "reserve", "agent", "join", "end", "timer", "grant"])
+FITTING = st.sampled_from(
+    [
+        "start",
+        "answer",
+        "human",
+        "machine",
+        "sounds",
+        "reserve",
+        "agent",
+        "join",
+        "end",
+        "timer",
+        "grant",
+        "pushed",
+        "yes",
+    ]
+)
 
 
 def fitting(hint: str, session: Session) -> Event:
     customer, agent = (Party.CUSTOMER, session.attempt), (Party.AGENT, session.agent_attempt)
     fits: dict[str, Event] = {
+        "start": StartDue(session.desired_at, 60.0),
+        "pushed": PushSettled(session.visit, delivered=True),
+        "yes": Connected("app"),
         "answer": LegAnswered(*customer),
         "human": LegProgress(*customer, Verdict.HUMAN),
         "machine": LegProgress(*customer, Verdict.MACHINE),
@@ -237,15 +281,21 @@ def fitting(hint: str, session: Session) -> Event:
 @settings(max_examples=400, deadline=None)
 @given(
     st.lists(st.one_of(ANY_EVENT, FITTING), max_size=30),
-    st.booleans(),
+    st.sampled_from(["immediate", "delayed", "confirmed"]),
     st.booleans(),
     st.sampled_from([timedelta(0), timedelta(hours=1)]),
 )
 def test_whatever_happens_the_rules_hold(
-    told: list[Event | str], delayed: bool, retained: bool, ahead: timedelta
+    told: list[Event | str], scenario: str, retained: bool, ahead: timedelta
 ) -> None:
-    options = replace(OPTIONS, wait_for_agent=delayed, retain_session=retained)
-    story = Story(options, replace(BOB, desired_at=NOON + ahead)).tell(Started("test"))
+    options = replace(
+        OPTIONS,
+        wait_for_agent=scenario != "immediate",
+        wait_for_user_confirm=scenario == "confirmed",
+        retain_session=retained,
+    )
+    story = Story(options, replace(BOB, desired_at=NOON + ahead, unaskable="")).tell(Started("test"))
+    said = story.decisions[-1].notes[-1]
     held: set[str] = {story.session.reservation} - {""}
     given_up: set[tuple[str, int]] = set()
     for item in told:
@@ -254,6 +304,10 @@ def test_whatever_happens_the_rules_hold(
         story.tell(event)
         after = story.session
         assert_legal_move(before, after)
+        assert_something_will_wake_it(after, options)
+        said = [said, *story.decisions[-1].notes][-1]
+        state = projections.public_state(said.session)
+        assert checks.tells(state, said.session.stage, after, projections.public_state(after)), "untold"
         held = assert_no_agent_is_forgotten(held, event, story.decisions[-1], after)
         given_up |= assert_no_attempt_comes_back(before, after, options, given_up)
         assert after.attempts_used <= options.max_dial_attempts
@@ -270,6 +324,18 @@ def assert_legal_move(before: Session, after: Session) -> None:
     assert (new is State.COMPLETED) == (after.reason is not None and after.stage in {Stage.ENDED, Stage.TALKING})
     if old is State.COMPLETED:
         assert after.reason == before.reason
+
+
+def assert_something_will_wake_it(session: Session, options: FlowOptions) -> None:
+    """Nothing rests for ever: a timer, the scan for starts, the queue, the switch or the end of a pause comes."""
+    place = projections.queue_place(session, options)
+    assert (
+        session.stage in {Stage.ENDED, Stage.PAUSED}
+        or projections.timers(session, options)
+        or projections.start_base(session, options)
+        or (place and place.wants)
+        or not projections.wanted_call(session, options).empty
+    )
 
 
 def assert_no_agent_is_forgotten(held: set[str], event: Event, decision: Decision, after: Session) -> set[str]:
