@@ -46,6 +46,11 @@ def test_the_page_names_every_check() -> None:
         ),
         ("HTTPS", "maybe", 'HTTPS: "maybe" cannot be used. Allowed: true or false.'),
         ("SIMULATOR_SPEED", "nan", 'SIMULATOR_SPEED: "nan" cannot be used. Allowed: a number from 0.01 to 1000.'),
+        (
+            "OUTBOUND_ALLOWED_NETWORKS",
+            "10.1.0.0/16,10.2.0.1/16",
+            'OUTBOUND_ALLOWED_NETWORKS: "10.1.0.0/16,10.2.0.1/16" cannot be used. Allowed: networks such as 10.1.0.0/16,',
+        ),
         ("TIME_ZONE", "Berlin", 'TIME_ZONE: "Berlin" cannot be used. Allowed: a time zone such as Europe/Berlin.'),
         ("DATABASE_URL", "mysql://kate:hush@db/x", 'DATABASE_URL: "mysql://…" cannot be used. Allowed: `postgres://'),
         ("DATABASE_URL", "postgres://kate:hush@db:port/x", 'DATABASE_URL: "postgres://…" cannot be used.'),
