@@ -68,12 +68,15 @@ def hanging(receiver: Receiver) -> Answer:
 
 
 def dripping(receiver: Receiver) -> Answer:
-    """Sends a header a tenth of a second, so that no single read takes long, and never comes to an end."""
+    """Sends a header each tenth of a second for three, so that no single read takes long."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
-        while not receiver.closing.wait(0.1):
+        for _ in range(30):
+            if receiver.closing.wait(0.1):
+                return
             handler.wfile.write(b"X-More: of the same\r\n")
+        handler.wfile.write(b"\r\n")
 
     return answer
 
