@@ -4,15 +4,36 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('callbacks', '0010_sweep_indexes'),
+        ("callbacks", "0010_sweep_indexes"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='callback',
-            name='stage',
-            field=models.CharField(choices=[('new', 'new'), ('scheduled', 'scheduled'), ('held', 'held'), ('awaiting', 'awaiting'), ('confirming', 'confirming'), ('dialling', 'dialling'), ('ringing', 'ringing'), ('detecting', 'detecting'), ('message', 'message'), ('greeting', 'greeting'), ('waiting', 'waiting'), ('connecting', 'connecting'), ('joining', 'joining'), ('talking', 'talking'), ('apology', 'apology'), ('retrying', 'retrying'), ('paused', 'paused'), ('ended', 'ended')], max_length=16),
+            model_name="callback",
+            name="stage",
+            field=models.CharField(
+                choices=[
+                    ("new", "new"),
+                    ("scheduled", "scheduled"),
+                    ("held", "held"),
+                    ("awaiting", "awaiting"),
+                    ("confirming", "confirming"),
+                    ("dialling", "dialling"),
+                    ("ringing", "ringing"),
+                    ("detecting", "detecting"),
+                    ("message", "message"),
+                    ("greeting", "greeting"),
+                    ("waiting", "waiting"),
+                    ("connecting", "connecting"),
+                    ("joining", "joining"),
+                    ("talking", "talking"),
+                    ("apology", "apology"),
+                    ("retrying", "retrying"),
+                    ("paused", "paused"),
+                    ("ended", "ended"),
+                ],
+                max_length=16,
+            ),
         ),
     ]
