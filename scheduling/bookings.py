@@ -1,15 +1,17 @@
 """Places in slots: booked, moved and given back in the caller's transaction, exactly to the limit.
 
 A slot is known by its service and its start. How many of its places are taken is one counter, changed only by guarded
-updates under READ COMMITTED: `booked = booked + 1 WHERE booked < limit`. Each owner has at most one booking, which says
-from which counter its place came; whoever deletes the booking gives the place back, so it comes back once. A limit that
-is lowered evicts nobody: the slot is full until enough have left.
+updates under READ COMMITTED: `booked = booked + 1 WHERE booked < limit`. Each owner has at most one booking; whoever
+deletes it gives its place back, so it comes back once. A limit that is lowered evicts nobody: the slot is full until
+enough have left.
 
 Locks, after the callback's, its timers' and its queue's: the service's calendar (shared), the booking, then counters in
 ascending start, so that of two who move in opposite directions one waits for the other, never both.
 
 A bucket size or zone that was changed is noticed by the next booking: it holds the calendar alone and counts the
-bookings anew, in the new slots. Also that evicts nobody: a slot may then hold more than its limit.
+bookings anew, in the new slots. Also that evicts nobody: a slot may then hold more than its limit. The bookings
+themselves are left alone, of which there may be very many: which counter a place belongs to follows from its time and
+the calendar.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import F
@@ -47,10 +50,11 @@ def book(owner: str, *, service_id: int, plan: Plan, desired_at: datetime) -> da
             Booking.objects.filter(pk=owner).delete()
             raise Full(f"{slot.start.isoformat()}: no place is left.")
         return slot.start
-    held = Booking.objects.select_for_update().get(pk=owner)
-    if (held.service_id, held.slot_start) != (service_id, slot.start):
-        _exchange(held, service_id, slot, plan.limit(slot))
-    Booking.objects.filter(pk=owner).update(service_id=service_id, slot_start=slot.start, desired_at=desired_at)
+    held = Booking.objects.select_for_update().get(pk=owner, service_id=service_id)
+    held_start = slot_of(held.desired_at, plan.minutes, plan.zone).start
+    if held_start != slot.start:
+        _exchange(service_id, held_start, slot.start, plan.limit(slot))
+    Booking.objects.filter(pk=owner).update(slot_start=slot.start, desired_at=desired_at)
     return slot.start
 
 
@@ -134,22 +138,13 @@ def _count_anew(service_id: int, plan: Plan) -> None:
     calendar = SlotCalendar.objects.select_for_update().get(pk=service_id)
     if (calendar.minutes, calendar.zone) == (plan.minutes, plan.zone.key):
         return
-    # The clock, so that bookings which only wait for their removal, a hundred times as many, are left alone.
+    # The clock, so that bookings which only wait for their removal, a hundred times as many, are not read.
     since = slot_of(timezone.now(), plan.minutes, plan.zone).start
     counted = _count(service_id, plan, since)
     SlotCounter.objects.filter(service_id=service_id, start__gte=since).delete()
     SlotCounter.objects.bulk_create(
         [SlotCounter(service_id=service_id, start=slot.start, booked=places) for slot, places in counted.items()]
     )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE scheduling_booking AS booking SET slot_start = slot.first
-            FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS slot (first, last)
-            WHERE booking.service_id = %s AND booking.desired_at >= slot.first AND booking.desired_at < slot.last
-            """,
-            [[slot.start for slot in counted], [slot.end for slot in counted], service_id],
-        )
     calendar.minutes, calendar.zone = plan.minutes, plan.zone.key
     calendar.save(update_fields=["minutes", "zone"])
 
@@ -189,17 +184,16 @@ def _insert(owner: str, service_id: int, slot: Slot, desired_at: datetime) -> bo
         return bool(cursor.rowcount)
 
 
-def _exchange(held: Booking, service_id: int, slot: Slot, limit: int) -> None:
-    """Take a place in the slot and give back the held one, the earlier slot first. Raises Full, nothing changed."""
-    gives_first = held.slot_start < slot.start
-    given = gives_first and _give(held.service_id, held.slot_start)
-    if not _take(service_id, slot.start, limit):
+def _exchange(service_id: int, held: datetime, start: datetime, limit: int) -> None:
+    """Take a place in one slot and give back the held one, the earlier slot first. Raises Full, nothing changed."""
+    given = held < start and _give(service_id, held)
+    if not _take(service_id, start, limit):
         if given:
             # Nobody took it meanwhile: its counter is locked until the transaction ends.
-            _give(held.service_id, held.slot_start, -1)
-        raise Full(f"{slot.start.isoformat()}: no place is left.")
-    if not gives_first:
-        _give(held.service_id, held.slot_start)
+            _give(service_id, held, -1)
+        raise Full(f"{start.isoformat()}: no place is left.")
+    if held > start:
+        _give(service_id, held)
 
 
 def _take(service_id: int, start: datetime, limit: int) -> bool:
@@ -229,21 +223,21 @@ def _delete(owners: list[str], *, used_before: datetime | None = None) -> int:
         # Held first, so that nobody counts anew between the booking that goes and its place.
         cursor.execute(
             """
-            SELECT 1 FROM scheduling_slotcalendar
+            SELECT service_id, minutes, zone FROM scheduling_slotcalendar
             WHERE service_id IN (SELECT service_id FROM scheduling_booking WHERE owner = ANY(%s))
             ORDER BY service_id FOR SHARE
             """,
             [owners],
         )
-        if not cursor.fetchall():
-            return 0
+        calendars = {service_id: (minutes, ZoneInfo(zone)) for service_id, minutes, zone in cursor.fetchall()}
         cursor.execute(
-            "DELETE FROM scheduling_booking WHERE owner = ANY(%s) RETURNING service_id, slot_start, desired_at",
-            [owners],
+            "DELETE FROM scheduling_booking WHERE owner = ANY(%s) RETURNING service_id, desired_at", [owners]
         )
-        deleted: list[tuple[int, datetime, datetime]] = cursor.fetchall()
+        deleted: list[tuple[int, datetime]] = cursor.fetchall()
     unused = Counter(
-        (service_id, start) for service_id, start, desired_at in deleted if not used_before or desired_at > used_before
+        (service_id, slot_of(desired_at, *calendars[service_id]).start)
+        for service_id, desired_at in deleted
+        if service_id in calendars and (used_before is None or desired_at > used_before)
     )
     for (service_id, start), places in sorted(unused.items()):
         _give(service_id, start, places)

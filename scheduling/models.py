@@ -94,13 +94,13 @@ class SlotCounter(models.Model):
 
 
 class Booking(models.Model):
-    """The one place that an owner holds, in the slot in which it was counted."""
+    """The one place that an owner holds."""
 
     owner = models.CharField(max_length=64, primary_key=True)
     service = models.ForeignKey(
         ConfiguredService, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
-    slot_start = models.DateTimeField()
+    slot_start = models.DateTimeField(help_text="Of the slot in which it was booked, as slots were cut then.")
     desired_at = models.DateTimeField(help_text="The exact time that was asked for.")
 
     class Meta:

@@ -74,7 +74,10 @@ class Migration(migrations.Migration):
                         db_constraint=False, db_index=False, on_delete=DO_NOTHING, related_name="+", to=SERVICE
                     ),
                 ),
-                ("slot_start", models.DateTimeField()),
+                (
+                    "slot_start",
+                    models.DateTimeField(help_text="Of the slot in which it was booked, as slots were cut then."),
+                ),
                 ("desired_at", models.DateTimeField(help_text="The exact time that was asked for.")),
             ],
             options={

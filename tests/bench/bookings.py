@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -81,7 +82,14 @@ def tomorrow(now: datetime) -> datetime:
 
 def store(service_id: int, start: datetime, stored: int, size: int) -> None:
     """Have `size` bookings, of which so many are stored, spread evenly over the slots from `start` on."""
-    values = {"service": service_id, "from": stored + 1, "to": size, "start": start, "minutes": MINUTES, "slots": SLOTS}
+    values: dict[str, Any] = {
+        "service": service_id,
+        "from": stored + 1,
+        "to": size,
+        "start": start,
+        "minutes": MINUTES,
+        "slots": SLOTS,
+    }
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute(STORED, values)
