@@ -17,8 +17,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
+from pydantic import ValidationError
 
-from callbacks.flow.session import Stage
+from callbacks.flow.session import SESSION, Stage
 from callbacks.flow.states import MOVES
 from callbacks.models import Attempt, Callback, CallbackQuerySet, JournalEntry
 from callbacksite import live
@@ -101,6 +102,7 @@ def callback(request: HttpRequest, callback_id: str) -> HttpResponse:
         "title": f"Callback {shown.pk}",
         "callback": shown,
         "over": shown.stage == Stage.ENDED,
+        "next_at": _next_step(shown),
         "attempts": attempts,
         "attempts_left_out": attempts_left_out,
         "journal": journal,
@@ -111,6 +113,16 @@ def callback(request: HttpRequest, callback_id: str) -> HttpResponse:
     return live.respond(
         request, "callbacks/detail.html", "callbacks/story.html", context, url=request.path, seconds=seconds
     )
+
+
+def _next_step(callback: Callback) -> datetime | None:
+    """When something happens by itself at the latest; None where that depends on others."""
+    if callback.start_base or callback.stage == Stage.ENDED:
+        return callback.start_base
+    try:
+        return SESSION.validate_python(callback.session).deadline
+    except ValidationError:  # the audit says so
+        return None
 
 
 def _last(rows: Any) -> tuple[list[Any], bool]:

@@ -15,7 +15,7 @@ from callbacks import views
 from callbacks.audit import repair
 from callbacks.flow import events
 from callbacks.flow.decision import DialResult
-from callbacks.flow.session import Stage
+from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import Reason, State
 from callbacks.models import Callback, JournalEntry
 from callbacks.templatetags import callback_words
@@ -271,6 +271,18 @@ def test_a_callback_with_its_story(as_sue: Client) -> None:
     ):
         assert said in page
     assert page.index("Dialling the customer") < page.index("Cancelled by mobile app.")
+
+
+def test_what_waits_says_until_when(as_sue: Client) -> None:
+    at_three = NOON + timedelta(hours=3)
+    resting = CallbackFactory.create(state=State.SCHEDULED, stage=Stage.SCHEDULED, start_base=at_three)
+    assert "Starts by 2 Mar 2026 15:00:00 UTC" in text_of(shown(as_sue, f"{LIST}{resting.pk}/"))
+    session = SESSION.dump_python(
+        Session(number="1", desired_at=NOON, stage=Stage.RETRYING, deadline=at_three), mode="json"
+    )
+    retrying = CallbackFactory.create(state=State.QUEUED, stage=Stage.RETRYING, session=session)
+    assert "Next step by 2 Mar 2026 15:00:00 UTC" in text_of(shown(as_sue, f"{LIST}{retrying.pk}/"))
+    assert "step by" not in text_of(shown(as_sue, f"{LIST}{CallbackFactory.create(state=State.COMPLETED).pk}/"))
 
 
 def test_a_callback_that_is_over_does_not_refresh_itself(as_sue: Client) -> None:
