@@ -165,11 +165,13 @@ def _grant_dials(reach: dict[str, timedelta], now: datetime, until: float) -> in
 
 
 def _grant_dial(entry: QueueEntry, reach: timedelta, now: datetime) -> bool:
-    # Its owner may have changed it since it was read: they do not take the matcher's lock.
-    as_read = QueueEntry.objects.filter(
+    # Its owner, who does not take the matcher's lock, may have changed it since it was read, or be changing it: the
+    # owner then has it matched again after the commit, and nobody waits here under the lock.
+    as_read = QueueEntry.objects.select_for_update(skip_locked=True).filter(
         pk=entry.pk, wants=entry.wants, visit=entry.visit, granted=False, eligible_at=entry.eligible_at
     )
-    if not as_read.update(granted=True, granted_until=now + reach, eligible_at=None):
+    granted = QueueEntry.objects.filter(pk__in=as_read.values("pk"))
+    if not granted.update(granted=True, granted_until=now + reach, eligible_at=None):
         return False
     upwards.owner().report([(entry.owner, DialGranted(entry.visit))], now)
     return True

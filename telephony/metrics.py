@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 from scheduling.metrics import DURATIONS
 from scheduling.totals import REGISTRY
 from telephony import lease
-from telephony.models import Agent, Call, Leg, QueueEntry, RoutePoint, Switch
+from telephony.models import Agent, Call, Leg, QueueEntry, QueueMeasure, RoutePoint, Switch
 from telephony.switch import LegState
 
 CONVERGE_SECONDS = Histogram(
@@ -40,12 +40,20 @@ def figures(now: datetime) -> Iterator[Metric]:
     for queue, wants, count in QueueEntry.objects.values_list("queue", "wants").annotate(Count("pk")).order_by():
         waiting.add_metric([queue, wants or "nothing"], count)
 
+    measured = GaugeMetricFamily(
+        "callbacksite_queue_measured_seconds",
+        "What estimates of a virtual queue are made of: handling, reach, and the EWT of the last starts.",
+        labels=["queue", "what"],
+    )
+    for queue, what, seconds in QueueMeasure.objects.values_list("queue", "what", "seconds"):
+        measured.add_metric([queue, what], seconds)
+
     agents = GaugeMetricFamily("callbacksite_agents", "Agents.", labels=["state"])
     counted = dict(Agent.objects.values_list("state").annotate(Count("pk")).order_by())
     for state in Agent.State.values:
         agents.add_metric([state], counted.get(state, 0))
 
-    yield from (legs, waiting, agents, *_switches(), _trunks(now))
+    yield from (legs, waiting, measured, agents, *_switches(), _trunks(now))
 
 
 def _switches() -> Iterator[Metric]:

@@ -28,7 +28,7 @@ from callbacksite.celery import app
 from scheduling import heartbeats, timers, totals
 from scheduling.models import Timer, Total
 from scheduling.totals import REGISTRY
-from telephony.models import Agent, RoutePoint
+from telephony.models import Agent, QueueMeasure, RoutePoint
 from tests.world import HUMAN, World
 
 TOKEN = "scrape-me"
@@ -183,6 +183,8 @@ def test_how_the_service_stands_is_read_from_what_is_stored() -> None:
     Agent.objects.update(state="logged_out")
     world.run(lambda: Callback.objects.filter(pk=waiting.pk, stage="waiting").exists())
     assert gauge("callbacksite_waiting", queue="Billing_VQ", wants="agent") == 1
+    QueueMeasure.objects.create(queue="Billing_VQ", what="start", seconds=90.5, measured_at=world.now())
+    assert gauge("callbacksite_queue_measured_seconds", queue="Billing_VQ", what="start") == 90.5
     assert gauge("callbacksite_legs", switch="SIP_Switch", party="customer", state="up") == 1
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from telephony import estimates, matching, queues, upwards
 from telephony.events import CallEvent, DialGranted
@@ -386,6 +386,28 @@ def grants_of_two_at_once() -> list[bool]:
         for thread in threads:
             thread.join()
     return sorted(served)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_entry_that_its_owner_is_changing_is_not_waited_for(billing: AgentGroup, told: Recorder) -> None:
+    hire("kate", billing)
+    wait_for_dial("ada", -2)
+    wait_for_dial("ben", -1)
+    passed: list[int] = []
+
+    def match() -> None:
+        try:
+            passed.append(matching.match_all(NOON))
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        wait_for_dial("ada", -2, wants="", visit=0, paused=True)
+        matcher = threading.Thread(target=match)
+        matcher.start()
+        matcher.join(timeout=10)
+        assert passed == [1]
+    assert told.granted == ["ben"]
 
 
 @pytest.mark.django_db(transaction=True)
