@@ -161,6 +161,7 @@ def supervisor(**fields: Any) -> User:
     if not Group.objects.filter(name="Supervisor").exists():
         with connection.schema_editor() as editor:
             import_module("callbacks.migrations.0002_roles").create_roles(apps, editor)
+            import_module("telephony.migrations.0006_blocked_numbers").let_supervisors_block(apps, editor)
     user = UserFactory.create(**{"username": "sue", **fields})
     user.groups.add(Group.objects.get(name="Supervisor"))
     return user

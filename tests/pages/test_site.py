@@ -16,7 +16,7 @@ from tests.factories import PASSWORD, AgentFactory, UserFactory, supervisor
 
 pytestmark = pytest.mark.django_db
 
-SUPERVISORS_MAY = ["view_attempt", "view_callback", "view_journalentry"]
+SUPERVISORS_MAY = ["add_blockednumber", "view_attempt", "view_blockednumber", "view_callback", "view_journalentry"]
 
 
 def permissions_of_supervisors() -> list[str]:
@@ -35,6 +35,7 @@ def test_the_roles_are_made_where_no_permission_exists_yet_and_once() -> None:
     for _ in range(2):
         with connection.schema_editor() as editor:
             import_module("callbacks.migrations.0002_roles").create_roles(apps, editor)
+            import_module("telephony.migrations.0006_blocked_numbers").let_supervisors_block(apps, editor)
     assert permissions_of_supervisors() == SUPERVISORS_MAY
     assert Group.objects.count() == 2
 
