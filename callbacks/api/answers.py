@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from callbacks.api import lookup
 from callbacks.api.written import written_local_time, written_time
+from callbacks.calling import calling_times
 from callbacks.flow.states import State
 from callbacks.models import Callback
 from scheduling.availability import Offer
@@ -17,11 +19,11 @@ CANCELLED = "The callback has been cancelled"
 SNOOZED = "You will be asked again later"
 
 
-def promises_a_call(callback: Callback) -> bool:
+def promises_a_call(callback: Callback, service: ConfiguredService, now: datetime) -> bool:
     """True if the customer may be told to expect the call: we dial at once.
 
-    Not for one that waits for its agent first (its options say so), and not for one that ended before it began, such as
-    with options that contradict each other.
+    Not for one that waits for its agent first (its options say so), not for one that ended before it began, such as
+    with options that contradict each other, and not while nobody is called: that one waits until the office opens.
     """
     options = callback.options
     return (
@@ -29,6 +31,7 @@ def promises_a_call(callback: Callback) -> bool:
         and bool(options)
         and options["call_direction"] == "USERTERMINATED"
         and not options["wait_for_agent"]
+        and not calling_times(service, number=callback.customer_number, properties=callback.properties).why_not(now)
     )
 
 

@@ -47,7 +47,9 @@ class StartRequest(serializers.Serializer[Any]):
     _media_type = serializers.CharField(required=False, help_text="voice")
     _provide_code = serializers.CharField(required=False, help_text="true: answer with an access code.")
     _device_notification_id = serializers.CharField(required=False, help_text="The device's address for push messages.")
-    _device_os = serializers.CharField(required=False, help_text="iOS, gcm, comet, httpcb or customhttp.")
+    _device_os = serializers.CharField(
+        required=False, help_text="comet, httpcb or customhttp; others are kept, and are not asked."
+    )
     _customer_timezone = serializers.CharField(
         required=False, help_text="The customer's time zone, such as Europe/Berlin; else the number says where it is."
     )
@@ -60,7 +62,9 @@ class UpdateRequest(serializers.Serializer[Any]):
     _desired_time = serializers.CharField(required=False, help_text="When to call instead.")
     _callback_state = serializers.CharField(required=False, help_text="Accepted, and changes nothing.")
     _device_notification_id = serializers.CharField(required=False, help_text="The device's address for push messages.")
-    _device_os = serializers.CharField(required=False, help_text="iOS, gcm, comet, httpcb or customhttp.")
+    _device_os = serializers.CharField(
+        required=False, help_text="comet, httpcb or customhttp; others are kept, and are not asked."
+    )
     _customer_timezone = serializers.CharField(required=False, help_text="The customer's time zone.")
 
 

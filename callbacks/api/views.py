@@ -26,7 +26,7 @@ class CallbackViewSet(ApiView, ViewSet):
         service, is_open = service_of(name, key)
         if not is_open:
             raise exceptions.PermissionDenied
-        parameters = bodies.from_body(request._request)
+        parameters, now = bodies.from_body(request._request), timezone.now()
         desired = parameters.get("_desired_time")
         desired_at = None if desired is None else values.read_time("_desired_time", desired)
         if "_customer_number" in parameters:
@@ -38,11 +38,11 @@ class CallbackViewSet(ApiView, ViewSet):
             parameters=parameters,
             desired_at=desired_at,
             actor=access.actor(key),
-            now=timezone.now(),
+            now=now,
         )
         # What is bound stays so until the thread's next request: the line of the access log is still to come.
         bind_contextvars(callback=callback.pk)
-        if desired_at is None and answers.promises_a_call(callback):
+        if desired_at is None and answers.promises_a_call(callback, service, now):
             return Response(dialogs.coming(callback.pk), headers={"Expires": headers.LONG_AGO})
         return Response({"_id": callback.pk})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from unittest import mock
@@ -14,6 +16,7 @@ from django.utils import timezone
 from scheduling import bookings, offices
 from services.models import ADMIN, QUERY, START, ApiKey, ConfiguredService
 from telephony.models import AgentGroup, RoutePoint, Switch, VirtualQueue
+from tests.world import World
 
 OPTIONS = {
     "_route_point": "8999@SIP_Switch",
@@ -46,6 +49,13 @@ def make_capacity(name: str = "places", *, zone: str = "UTC", **options: str) ->
 def at(moment: datetime) -> mock._patch[mock.MagicMock]:
     """While it is entered, the API's clock stands at this moment."""
     return mock.patch.object(timezone, "now", return_value=moment)
+
+
+@contextmanager
+def playing(world: World) -> Iterator[None]:
+    """While it is entered, the API's clock and broker are the world's."""
+    with world.patched(), mock.patch.object(timezone, "now", world.now):
+        yield
 
 
 def book(service: ConfiguredService, time: datetime, places: int) -> list[str]:

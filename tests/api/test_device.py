@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
 from callbacks.models import Callback
 from services.models import QUERY, START, ConfiguredService
 from telephony import agents
 from telephony.models import Agent
-from tests.api.conftest import OPTIONS, client_with
+from tests.api.conftest import OPTIONS, client_with, playing
 from tests.api.test_errors import FAMILY
 from tests.world import World
 
@@ -35,8 +34,7 @@ class Device:
         self.id = answer.json()["_id"]
 
     def _send(self, method: str, path: str, parameters: dict[str, str] | None = None) -> Any:
-        with self.world.patched(), pytest.MonkeyPatch.context() as clock:
-            clock.setattr(timezone, "now", self.world.now)
+        with playing(self.world):
             return self.client.generic(
                 method,
                 path,

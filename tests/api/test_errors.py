@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
@@ -16,7 +17,8 @@ from pytest_django import Settings
 from callbacks import actions
 from callbacks.models import Callback
 from services.models import ConfiguredService
-from tests.api.conftest import make_service
+from telephony.models import BlockedNumber
+from tests.api.conftest import at, book, make_office, make_service
 from tests.api.test_seeds import IMMEDIATE, multipart
 
 GENERAL = "com.genesyslab.gsg.GSGException"
@@ -25,6 +27,7 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 PARTS = "multipart/form-data; boundary=x"
 NUMBER = {"_customer_number": "5115"}
+JULY = datetime(2026, 7, 30, 14, 0, tzinfo=UTC)
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -244,7 +247,100 @@ def test_a_desired_time_that_is_none(client: Client, time: str) -> None:
 
 @pytest.mark.parametrize("time", ["2026-07-30T15:00:00Z", "2026-07-30T15:00:00.250Z"])
 def test_a_desired_time_with_and_without_milliseconds(client: Client, time: str) -> None:
-    assert client.post(IMMEDIATE, {**NUMBER, "_desired_time": time}, content_type=JSON).status_code == 200
+    with at(JULY):
+        assert client.post(IMMEDIATE, {**NUMBER, "_desired_time": time}, content_type=JSON).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("time", "why"),
+    [
+        ("2026-07-30T13:58:59.999Z", "it has passed (_reject_past_desired_time)"),
+        ("2026-08-30T14:00:00.001Z", "it is too far ahead (_reject_future_desired_time)"),
+        ("2026-07-30T22:00:00.000Z", "the office is closed (Thu 2026-07-30 22:00 in UTC)"),
+        ("2026-07-30T16:10:00.000Z", "its time slot is full"),
+    ],
+)
+def test_a_time_that_is_not_available(client: Client, service: ConfiguredService, time: str, why: str) -> None:
+    """The nearest times that are, on both sides: one slot before the full one, then those after it."""
+    make_office(_bh_regular1="Mon-Sun 15:00-18:00")
+    options = {"_business_hours_service": "hours", "_request_time_bucket": "60", "_max_request_by_time_bucket": "2"}
+    service.options |= options
+    service.save()
+    book(service, JULY.replace(hour=16), 2)
+    book(service, JULY.replace(hour=17), 1)
+
+    with at(JULY):
+        response = client.post(IMMEDIATE, {**NUMBER, "_desired_time": time})
+
+    assert response.status_code == 400
+    answer = response.json()
+    assert list(answer) == ["exception", "message", "availability"]
+    assert answer["exception"] == f"{FAMILY}Availability"
+    assert answer["message"] == f"The desired time {time[:19]}Z is not available: {why}."
+    if time < "2026-08":
+        assert list(answer["availability"].items())[:3] == [
+            ("2026-07-30T15:00:00.000Z", 2),
+            ("2026-07-30T17:00:00.000Z", 1),
+            ("2026-07-31T15:00:00.000Z", 2),
+        ]
+    else:
+        assert list(answer["availability"])[-1] == "2026-08-29T17:00:00.000Z"
+    assert not Callback.objects.exists()
+
+
+def test_a_call_at_once_while_the_office_is_closed(client: Client, service: ConfiguredService) -> None:
+    make_office(_bh_regular1="Mon-Sun 15:00-18:00")
+    service.options |= {"_business_hours_service": "hours", "_enable_reject_out_of_office_hours": "true"}
+    service.save()
+
+    with at(JULY):
+        response = client.post(IMMEDIATE, NUMBER)
+
+    answer = response.json()
+    assert (response.status_code, answer["exception"]) == (400, f"{FAMILY}Availability")
+    assert answer["message"].startswith("Nobody can be called now: the office is closed (Thu 2026-07-30 14:00 in UTC)")
+    assert next(iter(answer["availability"])) == "2026-07-30T15:00:00.000Z"
+    assert not Callback.objects.exists()
+
+
+def test_no_call_is_promised_while_nobody_is_called(client: Client, service: ConfiguredService) -> None:
+    make_office(_bh_regular1="Mon-Sun 15:00-18:00")
+    service.options["_business_hours_service"] = "hours"
+    service.save()
+
+    with at(JULY):
+        response = client.post(IMMEDIATE, NUMBER)
+    with at(JULY.replace(hour=15)):
+        open_now = client.post(IMMEDIATE, NUMBER)
+
+    assert (response.status_code, list(response.json())) == (200, ["_id"])
+    assert open_now.json()["_text"] == "You will receive the call shortly"
+
+
+def test_a_number_that_is_blocked(client: Client) -> None:
+    BlockedNumber.objects.create(number="511", is_prefix=True, reason="asked not to be called")
+
+    assert refusal(client.post(IMMEDIATE, NUMBER)) == (
+        400,
+        f"{FAMILY}Number",
+        "Customer Number [5115] is disallowed, because it is blocked.",
+    )
+
+
+@pytest.mark.parametrize("zone", ["EST", "Berlin", " ", "Europe/Berlin\x00", "../etc/passwd"])
+def test_a_zone_that_is_none(client: Client, zone: str) -> None:
+    response = client.post(IMMEDIATE, {**NUMBER, "_customer_timezone": zone}, content_type=JSON)
+
+    status, _, message = refusal(response)
+    assert status == 400
+    assert "_customer_timezone" in message
+
+
+def test_a_zone_is_kept_by_its_name(client: Client) -> None:
+    response = client.post(IMMEDIATE, {**NUMBER, "_customer_timezone": " Europe/Berlin "}, content_type=JSON)
+
+    assert response.status_code == 200
+    assert Callback.objects.get().properties["_customer_timezone"] == "Europe/Berlin"
 
 
 def test_each_missing_key_is_named(client: Client, telephony: None) -> None:

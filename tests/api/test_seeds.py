@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from callbacks.models import Callback
+from scheduling import bookings
 from services.models import START, ConfiguredService
-from tests.api.conftest import client_with
+from tests.api.conftest import book, client_with, make_office, make_service, playing
+from tests.world import World
 
 IMMEDIATE = "/genesys/1/service/callback/voice-userterm-immediate"
 SCHEDULED = "/genesys/1/service/callback/user-scheduled"
@@ -122,15 +126,77 @@ def test_an_immediate_request_as_the_first_seed_prints_it(client: Client, servic
     assert callback.journal.values_list("actor", flat=True).first() == "API key mobile app"
 
 
-@pytest.mark.parametrize("desired", ["2014-07-30T15:00:00.000Z", "2090-07-30T15:00:00.000Z"])
-def test_a_scheduled_request_as_the_second_seed_prints_it(
-    client: Client, delayed: ConfiguredService, settings: Settings, desired: str
-) -> None:
-    settings.ALLOWED_HOSTS = ["192.168.184.128"]
-    settings.CORS_ALLOWED_ORIGINS = ["http://192.168.184.128:8080"]
-    body = multipart("AaB03x", {**SEED_2, "_desired_time": desired})
+def utc(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
-    response = post(client, SCHEDULED, body, "multipart/form-data;boundary=AaB03x;charset=UTF-8", SEED_2_HEADERS)
+
+class TheDay:
+    """The second seed's day, with its clock: office hours of 06:00 to 18:00 UTC, slots of an hour for 100 callbacks.
+
+    From 13:00 on they are full, until somebody cancels for 15:00.
+    """
+
+    def __init__(self) -> None:
+        self.world = World()
+        make_office("office", _bh_regular1="Mon-Sun 06:00-18:00")
+        self.service = make_service(
+            "user-scheduled", "User Terminated Delayed", _business_hours_service="office", _request_time_bucket="60"
+        )
+        self.client = client_with(START)
+        # The document's own number of the request: 2014-07-29T15:26:39.350Z.
+        self.set_clock(datetime.fromtimestamp(1406647599.350, UTC))
+        with playing(self.world):
+            taken = {hour: book(self.service, utc(f"2014-07-30T{hour}:00:00.000Z"), 100) for hour in range(13, 18)}
+        self.cancelled_for_three = taken[15][0]
+
+    def set_clock(self, moment: datetime) -> None:
+        self.world.offset = moment - datetime.now(UTC)
+
+    def send(self, method: str, path: str, body: bytes = b"", content_type: str = "", **more: Any) -> Any:
+        with playing(self.world):
+            return self.client.generic(method, path, body, content_type, headers=SEED_2_HEADERS | more)
+
+
+@pytest.fixture
+def the_day(transactional_db: None, settings: Settings) -> TheDay:
+    settings.ALLOWED_HOSTS = ["192.168.184.128", "localhost"]
+    settings.CORS_ALLOWED_ORIGINS = ["http://192.168.184.128:8080"]
+    return TheDay()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("against_caching", ["_", "_id"], ids=["as parsed", "as printed"])
+def test_time_slots_as_the_second_seed_prints_them(the_day: TheDay, against_caching: str) -> None:
+    query = f"timestamp=2014-07-30T14:00:00.000Z&{against_caching}=1406647599350"
+
+    response = the_day.send("GET", f"{SCHEDULED}/availability?{query}")
+
+    assert response.status_code == 200
+    assert list(json.loads(response.content).items()) == [
+        ("2014-07-30T06:00:00.000Z", 100),
+        ("2014-07-30T07:00:00.000Z", 100),
+        ("2014-07-30T08:00:00.000Z", 100),
+        ("2014-07-30T09:00:00.000Z", 100),
+        ("2014-07-30T10:00:00.000Z", 100),
+        ("2014-07-30T11:00:00.000Z", 100),
+        ("2014-07-30T12:00:00.000Z", 100),
+    ]
+    assert headers_of(response, *NO_CACHE) == NO_CACHE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scheduled_request_until_the_customer_confirms_as_the_second_seed_prints_it(the_day: TheDay) -> None:
+    the_day.set_clock(utc("2014-07-30T14:36:16.000Z"))
+    body, content_type = multipart("AaB03x", SEED_2), "multipart/form-data;boundary=AaB03x;charset=UTF-8"
+    refused = the_day.send("POST", SCHEDULED, body, content_type)
+    assert refused.json()["availability"] == {"2014-07-31T06:00:00.000Z": 100} | {
+        f"2014-07-31T{hour:02d}:00:00.000Z": 100 for hour in range(7, 11)
+    }
+    with transaction.atomic():
+        assert bookings.cancel(the_day.cancelled_for_three)
+
+    # Create outbound scheduled delay service
+    response = the_day.send("POST", SCHEDULED, body, content_type)
 
     assert response.status_code == 200
     answer = json.loads(response.content)
@@ -149,8 +215,8 @@ def test_a_scheduled_request_as_the_second_seed_prints_it(
         "Access-Control-Expose-Headers": "",
     }
     callback = Callback.objects.get(pk=answer["_id"])
-    assert callback.customer_number == "5115"
-    assert f"{callback.desired_at:%Y-%m-%dT%H:%M:%S.000Z}" == desired
+    assert (callback.state, callback.customer_number) == ("SCHEDULED", "5115")
+    assert callback.desired_at == utc("2014-07-30T15:00:00.000Z")
     assert callback.user_data == {
         "first_name": "John",
         "last_name": "Doe",
@@ -164,6 +230,41 @@ def test_a_scheduled_request_as_the_second_seed_prints_it(
         "_media_type": "voice",
         "_provide_code": "false",
     }
+
+    # Push notification data, which a device of the type comet asks for
+    the_day.set_clock(utc("2014-07-30T14:57:59.000Z"))
+    the_day.world.ready()
+    the_day.world.run(lambda: Callback.objects.get(pk=callback.pk).stage == "confirming", seconds=60)
+    pushed = the_day.send("GET", f"/genesys/1/service/{callback.pk}/dialog")
+    dialog = [
+        ("_dialog_id", "0"),
+        ("_action", "ConfirmationDialog"),
+        ("_text", "You will receive the call shortly"),
+        ("_ok_title", "Ok"),
+        ("_id", callback.pk),
+    ]
+    assert list(json.loads(pushed.content).items()) == dialog
+
+    # Connect (user confirmation): a multipart body of no parts
+    boundary = "---WebKitFormBoundaryNY84ld7wm7oHB9fp"
+    response = the_day.send(
+        "POST",
+        f"/genesys/1/service/{callback.pk}/connect",
+        f"--{boundary}--\r\n".encode(),
+        f"multipart/form-data; boundary={boundary}",
+        Host="localhost:8080",
+        Origin="http://localhost:8080",
+        Referer="http://localhost:8080/gmstester/chat.html",
+        gms_user="b16416334828b1d26ef14f329628b55b5a8c631d8928a371a5584722dd7fb673",
+    )
+
+    assert response.status_code == 200
+    assert list(json.loads(response.content).items()) == dialog
+    assert headers_of(response, *NO_CACHE) == NO_CACHE
+    assert response["Expires"] == "Thu, 01 Jan 1970 00:00:00 GMT"
+    the_day.world.run(lambda: Callback.objects.get(pk=callback.pk).state == "COMPLETED", seconds=60)
+    callback.refresh_from_db()
+    assert callback.reason == "AGENT_CONNECTED"
 
 
 @pytest.mark.parametrize(
@@ -218,7 +319,7 @@ def test_a_start_takes_so_many_statements(
 ) -> None:
     client = client_with(START)
 
-    with django_assert_num_queries(8) as captured:
+    with django_assert_num_queries(9) as captured:
         response = client.post(IMMEDIATE, SEED_1)
 
     assert response.status_code == 200, [query["sql"] for query in captured]
