@@ -63,7 +63,7 @@ function numberGrid(place, { label, days, numbers, most, say, changed }) {
     says(row, column) {
       const places = numbers[row]?.[column];
       const state = places === undefined ? "cannot be set here" : places === 1 ? "1 place" : `${places} places`;
-      return `${days[row].name} ${clock(column * 60)}, ${state}`;
+      return `${days[row].name} ${clock(column * 60)} to ${clock(column * 60 + 60)}, ${state}`;
     },
     choosing: () => { typed = ""; },
     chosen(range, how) {

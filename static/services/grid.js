@@ -133,6 +133,14 @@ function timeGrid(place, { label, days, columns, says, chosen = () => {}, choosi
   grid.addEventListener("touchmove", (event) => { if (pointer !== null) event.preventDefault(); }, { passive: false });
   grid.addEventListener("contextmenu", (event) => { if (start) event.preventDefault(); });
 
+  // A screen reader may go to a cell by itself.
+  grid.addEventListener("focusin", (event) => {
+    const [row, column] = event.target.dataset.at.split(",").map(Number);
+    if (row === to.row && column === to.column) return;
+    choose(row, column, { focus: false });
+    chosen(range(), "keys");
+  });
+
   // --- keyboard -----------------------------------------------------------------------------------------------------
 
   grid.addEventListener("keydown", (event) => {
