@@ -29,7 +29,7 @@ from callbacks.flow.options import FLOW_OPTIONS, FlowOptions, from_resolved
 from callbacks.flow.session import SESSION, Session
 from callbacks.flow.states import Reason
 from callbacks.models import Callback, Pending
-from callbacks.promises import NotAvailable
+from callbacks.promises import NotAvailable, Place
 from callbacks.push import configuration
 from callbacks.records import Turns
 from scheduling import bookings
@@ -124,23 +124,39 @@ def start(
     options, error = _resolve(callback)
     if options is not None:
         callback.expires_at = callback.desired_at + timedelta(seconds=options.ttl)
-    try:
-        with transaction.atomic():
-            slot = _promise(callback, desired_at, now) if options is not None else None
-            session = Session(
-                number=callback.customer_number,
-                desired_at=callback.desired_at,
-                slot=slot,
-                unaskable=_unaskable(options, callback.properties),
-            )
-            turns = _run(session, options, [SetAside(error) if options is None else Started(actor=actor)], now)
-            records.store_new(callback, turns, options, now)
-    except IntegrityError:
-        if ConfiguredService.objects.filter(pk=service.pk).exists():
-            raise
-        raise ServiceGone(service.name) from None
+    for last_try in (False, True):
+        try:
+            turns = _store_new(callback, options, error, desired_at, actor, now)
+        except IntegrityError:
+            if ConfiguredService.objects.filter(pk=service.pk).exists():
+                raise
+            raise ServiceGone(service.name) from None
+        except OperationalError as failed:
+            if last_try:
+                raise Busy from failed
+            continue
+        break
     metrics.decided(callback, None, turns, now)
     return callback
+
+
+def _store_new(
+    callback: Callback, options: FlowOptions | None, error: str, desired_at: datetime | None, actor: str, now: datetime
+) -> Turns:
+    """Decide a new request and store it, in one transaction; its place in a slot is taken last."""
+    with transaction.atomic():
+        place = _promise(callback, desired_at, now) if options is not None else None
+        session = Session(
+            number=callback.customer_number,
+            desired_at=callback.desired_at,
+            slot=place.slot if place else None,
+            unaskable=_unaskable(options, callback.properties),
+        )
+        turns = _run(session, options, [SetAside(error) if options is None else Started(actor=actor)], now)
+        records.store_new(callback, turns, options, now)
+        if place:
+            place.take(callback.pk, now)
+    return turns
 
 
 def _unaskable(options: FlowOptions | None, properties: Mapping[str, str]) -> str:
@@ -151,8 +167,8 @@ def _unaskable(options: FlowOptions | None, properties: Mapping[str, str]) -> st
     return push.why_not_askable(device_os, device, configuration.enabled())
 
 
-def _promise(callback: Callback, desired_at: datetime | None, now: datetime) -> datetime | None:
-    """Take what the answer promises: the start of the slot in which a place is booked, None for a call at once."""
+def _promise(callback: Callback, desired_at: datetime | None, now: datetime) -> Place | None:
+    """What the answer may promise: a place in a slot, None for a call at once. Raises as start()."""
     service = callback.service
     if service is None:
         raise ServiceGone(callback.service_name)
@@ -163,9 +179,7 @@ def _promise(callback: Callback, desired_at: datetime | None, now: datetime) -> 
     if desired_at is None:
         promises.call_at_once(service, number=number, properties=properties, expires_at=callback.expires_at, now=now)
         return None
-    return promises.book(
-        service, owner=callback.pk, number=number, properties=properties, desired_at=desired_at, now=now
-    )
+    return promises.place_for(service, number=number, properties=properties, desired_at=desired_at, now=now)
 
 
 def _check_time_zone(parameters: Mapping[str, str]) -> None:
@@ -283,9 +297,9 @@ def _move(callback: Callback, desired_at: datetime, now: datetime) -> datetime |
         raise NotFound
     number, properties = callback.customer_number, callback.properties
     if desired_at > now:
-        return promises.book(
-            service, owner=callback.pk, number=number, properties=properties, desired_at=desired_at, now=now
-        )
+        place = promises.place_for(service, number=number, properties=properties, desired_at=desired_at, now=now)
+        place.take(callback.pk, now)
+        return place.slot
     promises.call_at_once(service, number=number, properties=properties, expires_at=callback.expires_at, now=now)
     bookings.cancel(callback.pk)
     return None

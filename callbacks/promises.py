@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -11,6 +12,7 @@ from callbacks.calling import CallingTimes, calling_times
 from scheduling import availability, bookings, offices
 from scheduling.availability import Offer
 from scheduling.plan import Plan
+from scheduling.slots import slot_of
 from services import resolution
 from services.kinds import Duration
 from services.models import ConfiguredService
@@ -53,36 +55,50 @@ def earliest(service: ConfiguredService, now: datetime) -> datetime:
     return now if ewt is None else now + ewt
 
 
-def book(
-    service: ConfiguredService,
-    *,
-    owner: str,
-    number: str,
-    properties: Mapping[str, str],
-    desired_at: datetime,
-    now: datetime,
-) -> datetime:
-    """Take a place in the slot of a desired time, in the caller's transaction; the start of the slot.
+@dataclass(frozen=True)
+class Place:
+    """A time that may be promised, if its slot still takes somebody; `slot` is the slot's start."""
 
-    Raises NotAvailable, scheduling.offices.Unreadable, OptionError and LookupError.
+    service: ConfiguredService
+    plan: Plan
+    times: CallingTimes
+    desired_at: datetime
+    slot: datetime
+
+    def take(self, owner: str, now: datetime) -> None:
+        """Book it, in the caller's transaction: best as its last act, since others wait for the counter meanwhile.
+
+        Raises NotAvailable.
+        """
+        try:
+            bookings.book(owner, service_id=self.service.pk, plan=self.plan, desired_at=self.desired_at)
+        except bookings.Full:
+            offered = offers_near(self.service, self.plan, self.times, self.desired_at, now)
+            raise _not_available(self.desired_at, "its time slot is full", offered) from None
+
+
+def place_for(
+    service: ConfiguredService, *, number: str, properties: Mapping[str, str], desired_at: datetime, now: datetime
+) -> Place:
+    """The place in a slot that a desired time asks for. Raises NotAvailable where the time itself cannot be promised,
+    scheduling.offices.Unreadable, OptionError and LookupError.
     """
     plan = offices.plan_of(service)
     times = calling_times(service, number=number, properties=properties)
     tolerance = timedelta(seconds=cast("int", resolution.resolve_one(service, "_reject_past_desired_time")))
-    last = latest(service, now)
     if desired_at < now - tolerance:
         why = "it has passed (_reject_past_desired_time)"
-    elif desired_at > last:
+    elif desired_at > latest(service, now):
         why = "it is too far ahead (_reject_future_desired_time)"
     else:
         why = times.why_not(desired_at)
-    if not why:
-        try:
-            return bookings.book(owner, service_id=service.pk, plan=plan, desired_at=desired_at)
-        except bookings.Full:
-            why = "its time slot is full"
-    offered = offers_near(service, plan, times, desired_at, now)
-    raise NotAvailable(f"The desired time {desired_at:%Y-%m-%dT%H:%M:%S}Z is not available: {why}.", offered)
+    if why:
+        raise _not_available(desired_at, why, offers_near(service, plan, times, desired_at, now))
+    return Place(service, plan, times, desired_at, slot_of(desired_at, plan.minutes, plan.zone).start)
+
+
+def _not_available(desired_at: datetime, why: str, offered: list[Offer]) -> NotAvailable:
+    return NotAvailable(f"The desired time {desired_at:%Y-%m-%dT%H:%M:%S}Z is not available: {why}.", offered)
 
 
 def call_at_once(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from callbacks import actions
 from callbacks.actions import NotAvailable, NumberBlocked, Refused
 from callbacks.models import Attempt, Callback
+from scheduling import bookings
 from scheduling.models import Booking, SlotCounter
 from services.models import ConfiguredService, NamedList
 from telephony.models import BlockedNumber, Leg, QueueEntry
@@ -358,3 +363,52 @@ def test_an_agent_who_waits_is_left_to_others_while_the_customer_does_not_answer
     callback = world.finish(start_for(world, None, _device_os="comet"))
     assert (callback.reason, callback.journal.filter(kind="asked").count()) == ("FAIL_USER_NO_CONFIRM", 3)
     assert not callback.attempts.exists()
+
+
+# Everybody at once
+
+
+def read_compare_write(service_id: int, start: datetime, limit: int) -> bool:
+    """What a counter must not do: two who read the same number both take the last place."""
+    booked = SlotCounter.objects.filter(service_id=service_id, start=start).values_list("booked", flat=True).first()
+    if booked is not None and booked >= limit:
+        return False
+    time.sleep(0.05)
+    SlotCounter.objects.update_or_create(service_id=service_id, start=start, defaults={"booked": (booked or 0) + 1})
+    return True
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_of_64_starts_at_once_for_a_slot_of_10_exactly_10_are_accepted(
+    guarded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = centre(_max_request_by_time_bucket="10")
+    service, now = ConfiguredService.objects.get(pk=world.service.pk), world.now()
+    if not guarded:
+        monkeypatch.setattr(bookings, "_take", read_compare_write)
+    barrier = threading.Barrier(64)
+
+    def request(n: int) -> bool:
+        try:
+            barrier.wait()
+            actions.start(
+                service=service,
+                parameters={"_customer_number": f"9165046{n:05d}"},
+                desired_at=hour(9) + timedelta(seconds=n),
+                actor="app",
+                now=now,
+            )
+        except NotAvailable:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with world.patched(), ThreadPoolExecutor(64) as pool:
+        accepted = sum(pool.map(request, range(64)))
+    stored = (Callback.objects.count(), Booking.objects.count())
+    assert stored == (accepted, accepted)
+    if guarded:
+        assert (accepted, taken(hour(9))) == (10, 10)
+    else:
+        assert accepted > 10
