@@ -31,7 +31,7 @@ def shop(telephony: None) -> ConfiguredService:
     )
 
 
-def ask(client: Client, url: str = V1, now: datetime = MONDAY, **query: str) -> Any:
+def ask(client: Client, url: str = V1, now: datetime = MONDAY, /, **query: str) -> Any:
     with at(now):
         response = client.get(url, {key.replace("_", "-").lstrip("-"): value for key, value in query.items()})
     assert response.status_code == 200, response.content
@@ -64,7 +64,7 @@ def test_a_morning(client: Client, shop: ConfiguredService) -> None:
 
 
 def test_it_begins_now_and_counts_days(client: Client, shop: ConfiguredService) -> None:
-    answer = ask(client, now=MONDAY.replace(hour=15, minute=1), number_of_days="2", max_time_slots="4")
+    answer = ask(client, V1, MONDAY.replace(hour=15, minute=1), number_of_days="2", max_time_slots="4")
 
     assert list(answer) == hours("2026-08-03", 16) + hours("2026-08-04", 9, 10, 11)
 
@@ -123,7 +123,7 @@ def test_nothing_sooner_than_the_estimated_wait(client: Client, shop: Configured
         for n in range(40)
     )
 
-    answer = ask(client, now=MONDAY.replace(hour=10, minute=30), number_of_days="1", max_time_slots="2")
+    answer = ask(client, V1, MONDAY.replace(hour=10, minute=30), number_of_days="1", max_time_slots="2")
 
     assert list(answer) == hours("2026-08-03", 13, 14)
 
@@ -230,7 +230,7 @@ def test_a_day_on_which_clocks_change_is_one_day(client: Client, telephony: None
 
     local = [slot["localTime"][11:13] for slot in answer["slots"]]
     assert local == ["00", "01", "02", "02", *(f"{hour:02d}" for hour in range(3, 24))]
-    assert len(ask(client, now=now, start="2026-10-24T22:00:00.000Z", number_of_days="1")) == 25
+    assert len(ask(client, V1, now, start="2026-10-24T22:00:00.000Z", number_of_days="1")) == 25
     # The end that comes twice is the later one, the start the first.
     twice = ask(client, V2, now, start="2026-10-25T02:00:00", end="2026-10-25T02:30:00", timezone="Europe/Berlin")
     assert [slot["utcTime"] for slot in twice["slots"]] == ["2026-10-25T00:00:00.000Z", "2026-10-25T01:00:00.000Z"]

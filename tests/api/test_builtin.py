@@ -32,7 +32,7 @@ def places(db: None) -> ConfiguredService:
     )
 
 
-def ask(client: Client, url: str, now: datetime = MONDAY, **query: str) -> Any:
+def ask(client: Client, url: str, now: datetime = MONDAY, /, **query: str) -> Any:
     with at(now):
         response = client.get(url, {key.replace("_", "-"): value for key, value in query.items()})
     assert response.status_code == 200, response.content

@@ -25,8 +25,8 @@ PAUSED_SERVICES = "GMS_Paused_Services"
 class Tester:
     """The vendor's tester: it sends requests, moves the clock, and looks at records."""
 
-    def __init__(self, **options: str) -> None:
-        self.world = World(**options)
+    def __init__(self, *, agents: tuple[str, ...] = ("kate",), **options: str) -> None:
+        self.world = World(agents=agents, **options)
         self.client = client_with(START, QUERY, ADMIN)
         # Whole seconds, as the tester writes them.
         self.world.offset = datetime(2026, 8, 3, 12, 0, tzinfo=UTC) - datetime.now(UTC)

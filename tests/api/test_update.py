@@ -53,8 +53,8 @@ def known(client: Client, shop: ConfiguredService) -> str:
     return str(response.json()["_id"])
 
 
-def put(client: Client, known: str, _now: datetime = MONDAY, **changes: str) -> Any:
-    with at(_now):
+def put(client: Client, known: str, now: datetime = MONDAY, /, **changes: str) -> Any:
+    with at(now):
         return client.put(f"{SHOP}/{known}", json.dumps(changes), content_type="application/json")
 
 
