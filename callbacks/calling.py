@@ -59,6 +59,6 @@ def calling_times(service: ConfiguredService, *, number: str, properties: Mappin
 
 def _zones(number: str, country: str, properties: Mapping[str, str], hours: OfficeHours | None) -> tuple[ZoneInfo, ...]:
     """What the request says; else where the number may be, all of these places; else the office's."""
-    if stated := properties.get("_customer_timezone"):
+    if stated := properties.get("_customer_timezone", "").strip():
         return (ZoneInfo(stated),)
     return numbers.zones_of(number, country) or (hours.zone if hours else UTC_ZONE,)

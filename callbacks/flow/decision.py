@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from callbacks.flow.session import Session
 from telephony.events import Party
@@ -79,7 +79,7 @@ class ReleaseAgent:
 class Measured:
     """How long something took that estimates are made of: "handling" of a call by an agent, "reach" of a customer."""
 
-    what: str
+    what: Literal["handling", "reach"]
     seconds: float
 
 

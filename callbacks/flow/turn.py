@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from callbacks.flow.decision import AgentMove, AttemptChange, Decision, DialResult, Measured, Note
 from callbacks.flow.options import FlowOptions
@@ -43,7 +43,7 @@ class Turn:
     def agent(self, move: AgentMove) -> None:
         self._agents.append(move)
 
-    def measure(self, what: str, since: datetime, *, more: float = 0.0) -> None:
+    def measure(self, what: Literal["handling", "reach"], since: datetime, *, more: float = 0.0) -> None:
         """Something ended now that began at `since` and takes `more` seconds beyond."""
         self._measured.append(Measured(what, (self.now - since).total_seconds() + more))
 

@@ -100,7 +100,7 @@ def lose_booking(world: World, callback: Callback) -> None:
 def keep_booking(world: World, callback: Callback) -> None:
     Booking.objects.create(
         owner=callback.pk,
-        service_id=callback.service_id,
+        service_id=world.service.pk,
         slot_start=callback.desired_at,
         desired_at=callback.desired_at,
     )

@@ -285,12 +285,15 @@ def test_later_puts_the_question_off_and_counts_no_attempt() -> None:
 
 
 def test_a_push_that_arrives_nowhere_counts_as_no_answer() -> None:
-    story = asked().tell(PushSettled(1, delivered=False))
-    assert story.session.stage is Stage.CONFIRMING  # of another visit
-    story.tell(PushSettled(story.session.visit, delivered=True, detail="attempt 1 of 3"))
-    assert story.session.stage is Stage.CONFIRMING
-    story.tell(PushSettled(story.session.visit, delivered=False, detail="attempt 3 of 3, 404"))
-    assert story.session.stage is Stage.HELD
+    story = asked()
+    stages = []
+    for settled in (
+        PushSettled(1, delivered=False),  # of another visit
+        PushSettled(story.session.visit, delivered=True, detail="attempt 1 of 3"),
+        PushSettled(story.session.visit, delivered=False, detail="attempt 3 of 3, 404"),
+    ):
+        stages.append(story.tell(settled).session.stage)
+    assert stages == [Stage.CONFIRMING, Stage.CONFIRMING, Stage.HELD]
     assert "could not be told (attempt 3 of 3, 404)" in texts(story)[-1]
 
 
