@@ -17,6 +17,7 @@ MEASUREMENTS = {
     "invite": "From the request to the INVITE on the wire",
     "audit": "The audit",
     "admin": "The admin with a thousand services",
+    "scheduling": "Starting at the right moment, and removing what is over",
 }
 
 

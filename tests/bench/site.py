@@ -61,10 +61,10 @@ def web() -> Iterator[str]:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     gunicorn = ["gunicorn", "callbacksite.wsgi", f"--bind={address}", "--worker-class=gthread", "--workers=2"]
     with running([*gunicorn, "--threads=4", "--log-level=error"]):
-        until = time.monotonic() + 30
+        until = time.monotonic() + 90
         while True:
             try:
-                urllib.request.urlopen(f"http://{address}/api/schema/", timeout=5).close()
+                urllib.request.urlopen(f"http://{address}/api/schema/", timeout=30).close()
                 break
             except OSError:
                 if time.monotonic() > until:
@@ -83,14 +83,30 @@ def wait_until_listened_to() -> None:
         time.sleep(0.1)
 
 
+def wait_until_beating() -> None:
+    """Until Beat and the workers that `backstage` started show that they are at work."""
+    from django.utils import timezone
+
+    from scheduling import heartbeats
+    from scheduling.models import Heartbeat
+
+    begun = timezone.now()
+    needed = {heartbeats.BEAT, heartbeats.of_queue("flow"), heartbeats.of_queue("clock")}
+    until = time.monotonic() + 90
+    while needed - set(Heartbeat.objects.filter(at__gt=begun).values_list("name", flat=True)):
+        if time.monotonic() > until:
+            raise RuntimeError(f"not all of {needed} are at work")
+        time.sleep(0.1)
+
+
 WORKER = ["celery", "--quiet", "-A", "callbacksite", "worker", "-l", "ERROR", "--without-gossip", "--without-mingle"]
+
+
+CLOCK = [*WORKER, "-Q", "clock,sweeps", "-P", "solo", "-n", "clock@%h"]
+BEAT = ["celery", "--quiet", "-A", "callbacksite", "beat", "-l", "ERROR", "--max-interval=1", "--pidfile="]
 
 
 def backstage(*, workers: int = 2) -> contextlib.AbstractContextManager[None]:
     """Workers, Beat and the telephony process."""
-    return running(
-        [*WORKER, "-Q", "flow,outside", "-c", str(workers), "-n", "flow@%h"],
-        [*WORKER, "-Q", "clock,sweeps", "-P", "solo", "-n", "clock@%h"],
-        ["celery", "--quiet", "-A", "callbacksite", "beat", "-l", "ERROR", "--max-interval=1", "--pidfile="],
-        ["django", "telephony"],
-    )
+    flow = [*WORKER, "-Q", "flow,outside", "-c", str(workers), "-n", "flow@%h"]
+    return running(flow, CLOCK, BEAT, ["django", "telephony"])
