@@ -193,8 +193,8 @@ _POLLING = (
         section=SECTION,
         default="-120,120",
         advanced=True,
-        help="Desired times, in minutes from now, of the callbacks that are looked at again and again. Here: how late a "
-        "callback may start at most, if that is later than _queue_poll_period_recovery says.",
+        help="Desired times, in minutes from now, of the callbacks that are looked at again and again. Here: how late "
+        "a callback may start at most, if that is later than _queue_poll_period_recovery says.",
     ),
     Option(
         name="_queue_poll_period_recovery",

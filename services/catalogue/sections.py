@@ -253,7 +253,8 @@ _OF_PUSH = (
         kind=kinds.names("kinds of push"),
         section=_PUSH,
         default="comet",
-        help="Which devices can be told something: comet, httpcb, customhttp. Others are ignored; with none, no device.",
+        help="Which devices can be told something: comet, httpcb, customhttp. Others are ignored; with none, no "
+        "device.",
     ),
     Option(
         name="customhttp.url",
