@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from callbacks.models import Callback
 from services.models import ConfiguredService
+from tests.api.conftest import make_capacity, make_office
+from tests.api.test_builtin import HOURS, PLACES
 from tests.api.test_seeds import IMMEDIATE, SEED_1, SEED_2, multipart
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -116,3 +118,53 @@ def test_any_query(client: Client, query: str) -> None:
 def test_any_property(client: Client, key: str, value: str) -> None:
     for path in ("/genesys/1/service/callback", IMMEDIATE):
         assert client.get(path, {key: value}).status_code in {200, 400}
+
+
+@fuzz
+@given(
+    path=st.sampled_from(
+        [f"{IMMEDIATE}/availability", f"{IMMEDIATE.replace('/1/', '/2/')}/availability", HOURS, PLACES]
+    ),
+    query=st.dictionaries(
+        st.sampled_from(
+            [
+                *("start", "end", "start-ms", "end-ms", "number-of-days", "max-time-slots", "timestamp", "timezone"),
+                *("report-busy", "_customer_timezone", "_customer_number", "_"),
+            ]
+        ),
+        st.sampled_from(["2026-07-30T15:00:00.000Z", "2026-08-30T15:00:00", "1406647599350", "7", "true", "UTC"])
+        | st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
+        max_size=4,
+    ),
+)
+def test_any_question_about_times(client: Client, path: str, query: dict[str, str]) -> None:
+    make_office(_bh_regular1="Mon-Sun 00:00-24:00")
+    make_capacity(_capacity_1='{"1": {"0900": 4}}')
+    try:
+        assert client.get(path, query).status_code in {200, 400}
+    finally:
+        ConfiguredService.objects.exclude(type="callback").delete()
+
+
+@fuzz
+@given(
+    changes=st.dictionaries(
+        st.sampled_from(["_new_desired_time", "_desired_time", "_callback_state", "_customer_timezone", *SEED_2]),
+        TEXTS | st.sampled_from(["", "true", "5115", "SCHEDULED", "voice", "UTC"]),
+        max_size=4,
+    )
+)
+def test_any_change(client: Client, changes: dict[str, str]) -> None:
+    """What is refused changes nothing; what is not, holds what was sent."""
+    known = client.post(IMMEDIATE, {"_customer_number": "5115", "_wait_for_agent": "true"}).json()["_id"]
+    before = Callback.objects.values("user_data", "properties", "overrides", "desired_at").get(pk=known)
+
+    response = client.put(f"{IMMEDIATE}/{known}", json.dumps(changes), content_type="application/json")
+
+    after = Callback.objects.values("user_data", "properties", "overrides", "desired_at").get(pk=known)
+    if response.status_code == 200:
+        sent = {key: value for key, value in changes.items() if not key.startswith("_") and value.strip()}
+        assert after["user_data"] == sent
+    else:
+        assert response.status_code == 400, response.content
+        assert after == before
