@@ -21,7 +21,7 @@ ZONES = {"new-york": "America/New_York", "berlin": "Europe/Berlin", "lord-howe":
 # The clocks are moved to so many seconds before a promised time.
 AHEAD = 5.0
 # A tick comes each second, and the machine may be busy. Never too early, not even by a moment.
-MOST_LATE = 4.0
+MOST_LATE = 10.0
 
 # When the customer's phone was rung, by the clock of the processes.
 DIALLED = """
