@@ -371,13 +371,13 @@ def test_a_day_is_told_with_what_runs_into_it() -> None:
 # Brute force
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=120)
 @given(data=st.data(), where=oracle.zones_and_moments())
 def test_every_minute_is_as_the_rules_say(data: st.DataObject, where: tuple[str, datetime]) -> None:
     zone, start = where
     rules = data.draw(oracle.rules_around(zone, start.date()))
-    hours, end = rules.built(), start + 1800 * MINUTE
-    minutes = [start + n * MINUTE for n in range(1800)]
+    hours, end = rules.built(), start + 1500 * MINUTE
+    minutes = [start + n * MINUTE for n in range(1500)]
     truth = [oracle.is_open(rules, at) for at in minutes]
     assert [hours.is_open(at) for at in minutes] == truth
 
@@ -403,6 +403,21 @@ def test_every_minute_is_as_the_rules_say(data: st.DataObject, where: tuple[str,
         first = next((minutes[m] for m in range(n, len(truth)) if truth[m]), None)
         opens = hours.next_open(minutes[n])
         assert opens == first if first else opens is None or opens >= end
+
+
+def test_every_zone_there_is_around_the_changes_of_its_clocks() -> None:
+    """Hours that begin, end and run on at night, on both days of 2026, or on one where there is none."""
+    step = 5 * MINUTE
+    for zone in oracle.ZONES:
+        rules = oracle.Rules(zone, weekly=((0, 6, 30, 135), (0, 6, 165, 200), (6, 6, 1380, 15)))
+        hours = rules.built()
+        for start in oracle.clock_changes(zone, 2026) or [utc("2026-07-05 21:00")]:
+            minutes = [start + n * step for n in range(-24, 96)]
+            truth = [oracle.is_open(rules, at) for at in minutes]
+            assert [hours.is_open(at) for at in minutes] == truth, zone
+            periods = hours.periods(minutes[0], minutes[-1] + step)
+            assert sum((period.end - period.start for period in periods), timedelta()) == sum(truth) * step, zone
+            assert all(truth[(period.start - minutes[0]) // step] for period in periods), zone
 
 
 @settings(deadline=None, max_examples=60)
