@@ -201,12 +201,17 @@ def _take(service_id: int, start: datetime, limit: int) -> bool:
     if limit <= 0:
         return False
     with connection.cursor() as cursor:
+        # Looked at first, because whoever meets the conflict keeps the counter locked, also when it is full: those who
+        # are refused would wait for each other.
         cursor.execute(
             """
-            INSERT INTO scheduling_slotcounter AS counter (service_id, start, booked) VALUES (%s, %s, 1)
+            INSERT INTO scheduling_slotcounter AS counter (service_id, start, booked)
+            SELECT %s::bigint, %s::timestamptz, 1 WHERE NOT EXISTS (
+                SELECT FROM scheduling_slotcounter WHERE service_id = %s AND start = %s AND booked >= %s
+            )
             ON CONFLICT (service_id, start) DO UPDATE SET booked = counter.booked + 1 WHERE counter.booked < %s
             """,
-            [service_id, start, limit],
+            [service_id, start, service_id, start, limit, limit],
         )
         return bool(cursor.rowcount)
 

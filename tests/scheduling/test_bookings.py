@@ -329,6 +329,22 @@ def test_64_at_once_for_a_slot_of_10_are_exactly_10(
         assert Booking.objects.count() > 10
 
 
+def test_who_was_refused_holds_nobody_up(shared: ConfiguredService) -> None:
+    """Of a full slot that many ask for, a refused one still has its answer to work out when the next one comes."""
+    book("ada", service_id=shared.pk, plan=plan(limit=1), desired_at=at("14:07"))
+
+    def cancel_at_once() -> bool:
+        with connected(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '100ms'")
+            return cancel("ada")
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        with pytest.raises(Full):
+            book("bob", service_id=shared.pk, plan=plan(limit=1), desired_at=at("14:07"))
+        assert pool.submit(cancel_at_once).result(timeout=30) is True
+    assert counted(shared) == {"14:00": 0}
+
+
 def read_then_delete(owners: list[str], *, used_before: datetime | None = None) -> int:
     """What `_delete` must not be: two who read the booking both give its place back."""
     rows = list(Booking.objects.filter(owner__in=owners))
