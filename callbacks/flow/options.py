@@ -114,7 +114,8 @@ def from_resolved(resolved: Mapping[str, Any]) -> FlowOptions:
         on_user_confirm_timeout=resolved["_on_user_confirm_timeout"],
         snooze_duration=resolved["_snooze_duration"],
         max_notify_delivery_attempts=resolved["_max_notify_delivery_attempts"],
-        most_late=60 * max(0, -min(resolved["_queue_poll_period"][0], resolved["_queue_poll_period_recovery"][0])),
+        # A minute is what a restart takes.
+        most_late=60 * max(1, -min(resolved["_queue_poll_period"][0], resolved["_queue_poll_period_recovery"][0])),
     )
 
 
