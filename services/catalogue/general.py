@@ -194,12 +194,14 @@ _REQUESTS = (
         name="_business_hours_service",
         kind=office_hours.SERVICE,
         section=SECTION,
+        overridable=False,
         help="The office hours by which desired times are checked and offered.",
     ),
     Option(
         name="_capacity_service",
         kind=kinds.service_reference("capacity"),
         section=SECTION,
+        overridable=False,
         help="The capacity that limits how many scheduled callbacks a time slot takes.",
     ),
     Option(
