@@ -118,7 +118,7 @@ def test_where_none_can_be_used_the_earliest_is_waited_for(world: TwoSwitches) -
     callback = world.start(SLOW)
     world.run(lambda: Callback.objects.filter(pk=callback.pk, stage="retrying").exists())
     [put_off] = callback.journal.filter(kind="put-off")
-    assert f"Next try at {now + timedelta(seconds=40):%H:%M:%S} UTC; no attempt was used." in put_off.text
+    assert f"Next try at {now + timedelta(seconds=40):%Y-%m-%d %H:%M:%S} UTC; no attempt was used." in put_off.text
     world.run(lambda: dialled(callback))
     assert world.on_switches() == {"SIP_B": 1}
 
