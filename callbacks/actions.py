@@ -29,7 +29,7 @@ from callbacks.flow.options import FLOW_OPTIONS, FlowOptions, from_resolved
 from callbacks.flow.session import SESSION, Session
 from callbacks.flow.states import Reason
 from callbacks.models import Callback, Pending
-from callbacks.promises import NotAvailable, Place
+from callbacks.promises import NotAvailable, Place, SlotFull
 from callbacks.push import configuration
 from callbacks.records import Turns
 from scheduling import bookings
@@ -131,6 +131,8 @@ def start(
             if ConfiguredService.objects.filter(pk=service.pk).exists():
                 raise
             raise ServiceGone(service.name) from None
+        except SlotFull as full:
+            raise full.place.not_available(now) from None
         except OperationalError as failed:
             if last_try:
                 raise Busy from failed
@@ -155,7 +157,7 @@ def _store_new(
         turns = _run(session, options, [SetAside(error) if options is None else Started(actor=actor)], now)
         records.store_new(callback, turns, options, now)
         if place:
-            place.take(callback.pk, now)
+            place.take(callback.pk)
     return turns
 
 
@@ -256,7 +258,10 @@ def reschedule(
             wishes[-1] = Rescheduled(actor, max(desired_at, now), _move(callback, desired_at, now))
         return wishes
 
-    return _decide_now(callback_id, change, now)
+    try:
+        return _decide_now(callback_id, change, now)
+    except SlotFull as full:
+        raise full.place.not_available(now) from None
 
 
 def connect(*, callback_id: str, actor: str, now: datetime) -> Callback:
@@ -298,7 +303,7 @@ def _move(callback: Callback, desired_at: datetime, now: datetime) -> datetime |
     number, properties = callback.customer_number, callback.properties
     if desired_at > now:
         place = promises.place_for(service, number=number, properties=properties, desired_at=desired_at, now=now)
-        place.take(callback.pk, now)
+        place.take(callback.pk)
         return place.slot
     promises.call_at_once(service, number=number, properties=properties, expires_at=callback.expires_at, now=now)
     bookings.cancel(callback.pk)

@@ -65,16 +65,28 @@ class Place:
     desired_at: datetime
     slot: datetime
 
-    def take(self, owner: str, now: datetime) -> None:
+    def take(self, owner: str) -> None:
         """Book it, in the caller's transaction: best as its last act, since others wait for the counter meanwhile.
 
-        Raises NotAvailable.
+        Raises SlotFull.
         """
         try:
             bookings.book(owner, service_id=self.service.pk, plan=self.plan, desired_at=self.desired_at)
         except bookings.Full:
-            offered = offers_near(self.service, self.plan, self.times, self.desired_at, now)
-            raise _not_available(self.desired_at, "its time slot is full", offered) from None
+            raise SlotFull(self) from None
+
+    def not_available(self, now: datetime) -> NotAvailable:
+        """That the slot is full, with the nearest times that are not."""
+        offered = offers_near(self.service, self.plan, self.times, self.desired_at, now)
+        return _not_available(self.desired_at, "its time slot is full", offered)
+
+
+class SlotFull(Exception):
+    """The slot takes nobody any more. What else is free is looked up after the transaction, which holds locks."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place.slot.isoformat())
+        self.place = place
 
 
 def place_for(
