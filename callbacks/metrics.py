@@ -124,6 +124,13 @@ def figures(now: datetime) -> Iterator[Metric]:
         "callbacksite_pending_failed", "Those whose handling failed and is repeated.", events["failed"]
     )
 
+    overdue = Callback.objects.filter(start_base__lte=now).aggregate(count=Count("pk"), oldest=Min("start_base"))
+    late = (now - overdue["oldest"]).total_seconds() if overdue["oldest"] else 0.0
+    yield GaugeMetricFamily(
+        "callbacksite_starts_overdue", "Scheduled callbacks that should have started.", overdue["count"]
+    )
+    yield GaugeMetricFamily("callbacksite_starts_overdue_seconds", "How long the oldest of them is due.", late)
+
     findings = GaugeMetricFamily("callbacksite_audit_findings", "What the last audit found.", labels=["kind"])
     counted = dict(AuditFinding.objects.filter(gone_at=None).values_list("kind").annotate(Count("pk")).order_by())
     for kind in AuditFinding.Kind.values:

@@ -20,7 +20,7 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from prometheus_client.parser import text_string_to_metric_families
 
-from callbacks import actions
+from callbacks import actions, due
 from callbacks.metrics import SET_ASIDE, figures
 from callbacks.models import AuditFinding, Callback, Pending
 from callbacksite import health, metrics
@@ -107,18 +107,20 @@ def test_a_cancelled_callback_is_completed_once_however_often_it_is_cancelled() 
             actions.cancel(callback_id=callback.pk, actor="test", now=world.now())
 
 
-def test_how_late_a_scheduled_callback_is_started_and_its_timer_fired() -> None:
-    world = World()
+def test_how_late_a_scheduled_callback_is_started_and_a_timer_fired() -> None:
+    world = World(_request_execution_time_buffer="120")
     callback = world.start(desired_in="7200")
-    timer = Timer.objects.get(owner=callback.pk)
     started = value("callbacksite_scheduled_lateness_seconds_sum", what="start")
-    fired = value("callbacksite_timer_lateness_seconds_sum", timer="stage")
-    now = timer.due_at + timedelta(seconds=3)
+    now = callback.desired_at - timedelta(seconds=120) + timedelta(seconds=3)
     with counts("callbacksite_scheduled_lateness_seconds_count", what="start"), world.patched():
-        assert timers.fire_due(now) == 1
+        assert due.start_scheduled(now) == 1
         actions.advance(callback.pk, now=now)
-    assert value("callbacksite_timer_lateness_seconds_sum", timer="stage") - fired == pytest.approx(3)
     assert value("callbacksite_scheduled_lateness_seconds_sum", what="start") - started == pytest.approx(3)
+    # Its dial waits for the desired time.
+    fired = value("callbacksite_timer_lateness_seconds_sum", timer="stage")
+    with world.patched():
+        assert timers.fire_due(callback.desired_at + timedelta(seconds=2)) == 1
+    assert value("callbacksite_timer_lateness_seconds_sum", timer="stage") - fired == pytest.approx(2)
 
 
 def test_an_event_that_is_set_aside_is_counted() -> None:
@@ -152,7 +154,8 @@ def test_how_the_service_stands_is_read_from_what_is_stored() -> None:
     now = datetime.now(UTC)
     waiting, scheduled = world.start(), world.start(desired_in="7200")
     Pending.objects.create(callback=waiting, event={}, created_at=now - timedelta(seconds=7), look_at=now, failures=2)
-    Timer.objects.filter(owner=scheduled.pk).update(due_at=now - timedelta(seconds=4))
+    Callback.objects.filter(pk=scheduled.pk).update(start_base=now - timedelta(seconds=5))
+    Timer.objects.create(owner=waiting.pk, name="stage", due_at=now - timedelta(seconds=4))
     RoutePoint.objects.update(unavailable_until=now + timedelta(seconds=30))
     for owner, gone in (("a", None), ("b", None), ("c", now)):
         AuditFinding.objects.create(kind="overdue", owner=owner, detail="", first_seen=now, last_seen=now, gone_at=gone)
@@ -168,6 +171,8 @@ def test_how_the_service_stands_is_read_from_what_is_stored() -> None:
     assert 7 <= of("pending_oldest_seconds") < 60
     assert of("timers_overdue") == 1
     assert 4 <= of("timers_overdue_seconds") < 60
+    assert of("starts_overdue") == 1
+    assert 5 <= of("starts_overdue_seconds") < 60
     assert of("calls_unsettled") == 1
     assert (of("agents", state="ready"), of("agents", state="logged_out"), of("agents", state="on_call")) == (1, 1, 0)
     assert of("trunk_down", route_point="8999@SIP_Switch") == 1
@@ -203,16 +208,17 @@ def test_no_customer_is_found_in_the_metrics() -> None:
 def test_completed_callbacks_are_never_counted() -> None:
     with CaptureQueriesContext(connection) as queries:
         list(figures(datetime.now(UTC)))
-    assert len(queries) == 3
+    assert len(queries) == 4
     about = [query["sql"] for query in queries if 'FROM "callbacks_callback"' in query["sql"]]
-    assert len(about) == 1
-    assert "COMPLETED" not in about[0]
-    with connection.cursor() as cursor:
-        cursor.execute("SET enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {about[0]}")
-        plan = "\n".join(line for (line,) in cursor.fetchall())
-        cursor.execute("RESET enable_seqscan")
-    assert "callback_state" in plan
+    # By their state, and the scheduled ones by the index that holds only them.
+    for sql, index in zip(about, ("callback_state", "callback_start"), strict=True):
+        assert "COMPLETED" not in sql
+        with connection.cursor() as cursor:
+            cursor.execute("SET enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {sql}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            cursor.execute("RESET enable_seqscan")
+        assert index in plan
 
 
 def test_how_much_waits_in_the_broker_and_that_it_is_away() -> None:

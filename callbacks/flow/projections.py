@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from callbacks.flow.options import DEFAULT_WAITING, FlowOptions, Treatment
 from callbacks.flow.session import Session, Stage
 from callbacks.flow.states import State
+from telephony.ewt import REACH
 from telephony.queueplace import QueuePlace
 from telephony.switch import Sounds
 from telephony.wanted import NOTHING, WantedCall, WantedLeg
@@ -135,6 +136,8 @@ def queue_place(session: Session, options: FlowOptions) -> QueuePlace | None:
         reserve_seconds=options.agent_reserve_timeout,
         granted=options.wait_for_agent and session.stage not in NOT_GRANTED,
         paused=session.stage is Stage.PAUSED,
+        # Who is being asked may still have to be called after the answer.
+        counted_until=session.deadline + REACH if session.stage is Stage.CONFIRMING and session.deadline else None,
     )
 
 

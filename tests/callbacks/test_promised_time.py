@@ -237,6 +237,9 @@ def test_the_customer_confirms_and_is_called_once() -> None:
     place = projections.queue_place(story.session, CONFIRMED_FIRST)
     assert place is not None
     assert place.granted
+    # The agent is counted on for the half minute of the question and the call that follows it.
+    assert story.session.deadline is not None
+    assert place.counted_until == story.session.deadline + timedelta(seconds=20)
     story.tell(Connected("app"))
     assert (story.session.stage, story.session.attempt) == (Stage.DIALLING, 1)
     story.tell(Connected("app"))
