@@ -46,13 +46,14 @@ def later(now: datetime, duration: Duration) -> datetime:
 
 
 def earliest(service: ConfiguredService, now: datetime) -> datetime:
-    """The first moment that is offered: not sooner than the estimated wait allows. Raises OptionError, LookupError."""
-    queue = str(resolution.resolve_one(service, "_urs_virtual_queue") or "")
-    target = str(resolution.resolve_one(service, "_target") or "")
-    if not queue or not target:
+    """The first moment that is offered: not sooner than the wait that is estimated now, where anything estimates it."""
+    try:
+        queue = str(resolution.resolve_one(service, "_urs_virtual_queue") or "")
+        target = str(resolution.resolve_one(service, "_target") or "")
+        return now + estimates.estimate(queue, target, now=now).ewt if queue and target else now
+    except (ValueError, LookupError):
+        # A target that a request completes ($name$), or one that cannot be read: the start says so.
         return now
-    ewt = estimates.estimate(queue, target, now=now).ewt
-    return now if ewt is None else now + ewt
 
 
 @dataclass(frozen=True)
