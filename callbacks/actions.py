@@ -234,9 +234,9 @@ def reschedule(
 ) -> Callback:
     """Give a callback another time, other properties, or both; a refused one leaves time and booking as they were.
 
-    `desired_at` None keeps the time; one that is not after `now` asks for a call at once. `properties` are set, those
-    with an empty text removed. Raises NotFound; Refused while the customer is being called and when it is COMPLETED;
-    NotAvailable; OptionError; Busy.
+    `desired_at` None keeps the time, `now` itself asks for a call at once. `properties` are set, those with an empty
+    text removed. Raises NotFound; Refused while the customer is being called and when it is COMPLETED; NotAvailable;
+    OptionError; Busy.
     """
     _check_time_zone(properties)
 
@@ -255,7 +255,7 @@ def reschedule(
         _set_properties(callback, properties)
         decided.columns |= {"properties": callback.properties, "user_data": callback.user_data}
         if desired_at is not None:
-            wishes[-1] = Rescheduled(actor, max(desired_at, now), _move(callback, desired_at, now))
+            wishes[-1] = Rescheduled(actor, max(desired_at, now), _move(callback, options, desired_at, now))
         return wishes
 
     try:
@@ -295,17 +295,19 @@ def _set_properties(callback: Callback, properties: Mapping[str, str]) -> None:
             place.pop(key, None)
 
 
-def _move(callback: Callback, desired_at: datetime, now: datetime) -> datetime | None:
+def _move(callback: Callback, options: FlowOptions, desired_at: datetime, now: datetime) -> datetime | None:
     """Book the place for another time instead of the present one; for a call at once none is needed."""
     service = callback.service
     if service is None:
         raise NotFound
     number, properties = callback.customer_number, callback.properties
-    if desired_at > now:
+    if desired_at != now:
         place = promises.place_for(service, number=number, properties=properties, desired_at=desired_at, now=now)
         place.take(callback.pk)
         return place.slot
-    promises.call_at_once(service, number=number, properties=properties, expires_at=callback.expires_at, now=now)
+    # Not the present end of its time to live, which goes with the time that is given up.
+    expires_at = now + timedelta(seconds=options.ttl)
+    promises.call_at_once(service, number=number, properties=properties, expires_at=expires_at, now=now)
     bookings.cancel(callback.pk)
     return None
 

@@ -1,0 +1,41 @@
+"""What another time does to the promise, the place in the slot and the time to live, on PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from callbacks import actions
+from callbacks.actions import NotAvailable
+from tests.callbacks.test_promises import NINE, centre, hour, move, start_for, taken
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _fast(settings: Any) -> None:
+    settings.SIMULATOR_SPEED = 200.0
+
+
+def test_a_time_that_has_passed_is_no_wish_for_a_call_at_once() -> None:
+    world = centre()
+    callback = start_for(world, hour(11))
+    with pytest.raises(NotAvailable, match="it has passed"):
+        move(world, callback, NINE - timedelta(hours=20))
+    callback.refresh_from_db()
+    assert (callback.state, callback.desired_at, taken(hour(11))) == ("SCHEDULED", hour(11), 1)
+
+
+def test_now_on_a_friday_evening_is_refused_where_monday_is_after_the_time_to_live() -> None:
+    """The time to live counts from the new time: Monday is too late for a wish of Friday evening."""
+    friday_evening = hour(4 * 24 + 20)
+    world = centre(at=friday_evening)
+    next_friday = hour(11 * 24 + 10)
+    callback = start_for(world, next_friday)
+    now = world.now()
+    with world.patched(), pytest.raises(NotAvailable, match="until after the request would be over"):
+        actions.reschedule(callback_id=callback.pk, desired_at=now, properties={}, actor="app", now=now)
+    callback.refresh_from_db()
+    assert (callback.state, callback.desired_at, taken(next_friday)) == ("SCHEDULED", next_friday, 1)
