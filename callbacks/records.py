@@ -90,10 +90,9 @@ def _columns(session: Session, options: FlowOptions | None, now: datetime) -> di
         "stage": session.stage,
         "session": SESSION.dump_python(session, mode="json"),
         "desired_at": session.desired_at,
-        "start_base": None,
     }
     if state == State.COMPLETED:
-        columns["completed_at"] = now
+        columns |= {"completed_at": now, "start_base": None}
     if options is not None:
         columns["queue"] = options.virtual_queue
         columns["start_base"] = projections.start_base(session, options)
@@ -117,7 +116,7 @@ def _write(
         _write_notice(callback, before, turns.session, options, now)
         for each in turns.measured:
             estimates.measure(options.virtual_queue, each.what, each.seconds, now)
-    else:
+    elif turns.session.stage is Stage.ENDED:
         # It ends before its execution began: it never wanted more than to be woken.
         timers.forget([callback.pk])
     if before and projections.booked_slot(before) and not projections.booked_slot(turns.session):

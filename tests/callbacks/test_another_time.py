@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from callbacks import actions
-from callbacks.actions import NotAvailable
+from callbacks.actions import NotAvailable, Refused
+from callbacks.models import Callback
+from services.models import ConfiguredService
 from tests.callbacks.test_promises import NINE, centre, hour, move, start_for, taken
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,3 +41,18 @@ def test_now_on_a_friday_evening_is_refused_where_monday_is_after_the_time_to_li
         actions.reschedule(callback_id=callback.pk, desired_at=now, properties={}, actor="app", now=now)
     callback.refresh_from_db()
     assert (callback.state, callback.desired_at, taken(next_friday)) == ("SCHEDULED", next_friday, 1)
+
+
+def test_a_refusal_while_the_configuration_is_broken_does_not_keep_it_from_its_start() -> None:
+    world = centre()
+    callback = start_for(world, hour(9))
+    before = Callback.objects.get().start_base
+    services = ConfiguredService.objects.filter(pk=world.service.pk)
+    options = services.get().options
+    services.update(options={**options, "_max_dial_attempts": "many"})
+    for verb in (actions.connect, actions.snooze):
+        with world.patched(), pytest.raises(Refused, match="not waiting for a confirmation"):
+            verb(callback_id=callback.pk, actor="app", now=world.now())
+    services.update(options=options)
+    assert Callback.objects.get().start_base == before
+    assert world.finish(callback).reason == "AGENT_CONNECTED"
