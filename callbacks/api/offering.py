@@ -15,7 +15,6 @@ from scheduling import availability, offices, windows
 from scheduling.availability import Offer
 from scheduling.plan import Plan
 from scheduling.slots import slot_of
-from services.catalogue import OptionError
 from services.models import ConfiguredService
 
 # More than the five-minute slots of a month.
@@ -84,12 +83,7 @@ def _within(
 def _bounds(service: ConfiguredService, now: datetime) -> tuple[datetime, datetime]:
     """Not sooner than the estimated wait allows, not later than `_reject_future_desired_time`."""
     with errors.of_configuration():
-        latest = promises.latest(service, now)
-    try:
-        return promises.earliest(service, now), latest
-    except OptionError:
-        # Its target has parts that only a start request brings: nothing is known about the wait yet.
-        return now, latest
+        return promises.earliest(service, now), promises.latest(service, now)
 
 
 def _can_be_called(service: ConfiguredService, query: Mapping[str, str]) -> Callable[[Offer], bool]:
