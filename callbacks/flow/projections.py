@@ -150,8 +150,9 @@ def start_base(session: Session, options: FlowOptions) -> datetime | None:
 
 
 def booked_slot(session: Session) -> datetime | None:
-    """The start of the slot in which it has a place: given back when it ends without ever being dialled."""
-    return None if session.stage is Stage.ENDED and session.attempt == 0 else session.slot
+    """The start of the slot in which it has a place: given back when it ends without being dialled for that time."""
+    undialled = session.attempt == session.attempts_before
+    return None if session.stage is Stage.ENDED and undialled else session.slot
 
 
 def expires_at(session: Session, options: FlowOptions) -> datetime:

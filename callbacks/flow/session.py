@@ -44,9 +44,9 @@ class Session:
     can; `asked` counts how often it was since the customer last said anything, `confirmed`: they said yes.
     `held_back` is why the last dial was put off, until one is sent; `put_off_until` is the moment to which the permit
     last put it off: time in the queue counts from there. A paused one goes on in `paused_from`, not before `resume_at`.
-    `attempt` numbers the customer's legs and never falls; `attempts_used` counts those that the customer may have
-    noticed. `sounds` numbers the lists that the customer's leg hears; `fallback`: the waiting treatment could not be
-    played, the sample is heard instead.
+    `attempt` numbers the customer's legs and never falls; `attempts_before` of them were for earlier desired times, and
+    `attempts_used` counts those that the customer may have noticed. `sounds` numbers the lists that the customer's leg
+    hears; `fallback`: the waiting treatment could not be played, the sample is heard instead.
     """
 
     number: str
@@ -64,6 +64,7 @@ class Session:
     resume_at: datetime | None = None
     put_off_until: datetime | None = None
     attempt: int = 0
+    attempts_before: int = 0
     attempts_used: int = 0
     held_back: str = ""
     sounds: int = 0

@@ -79,7 +79,15 @@ def reschedule(turn: Turn, desired_at: datetime, slot: datetime | None) -> None:
     """
     session = turn.session
     turn.session = replace(
-        session, desired_at=desired_at, slot=slot, ewt=0.0, asked=0, confirmed=False, held_back="", put_off_until=None
+        session,
+        desired_at=desired_at,
+        slot=slot,
+        ewt=0.0,
+        asked=0,
+        confirmed=False,
+        held_back="",
+        put_off_until=None,
+        attempts_before=session.attempt,
     )
     if desired_at - timedelta(seconds=turn.options.request_execution_time_buffer) > turn.now:
         schedule(turn, paused_from=None, resume_at=None)

@@ -9,16 +9,37 @@ import pytest
 
 from callbacks import actions
 from callbacks.actions import NotAvailable, Refused
-from callbacks.models import Callback
+from callbacks.models import Attempt, Callback
+from scheduling.models import Booking
 from services.models import ConfiguredService
 from tests.callbacks.test_promises import NINE, centre, hour, move, start_for, taken
+from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+BUSY_LINE = "916504661280"
 
 
 @pytest.fixture(autouse=True)
 def _fast(settings: Any) -> None:
     settings.SIMULATOR_SPEED = 200.0
+
+
+def cancel(world: World, callback: Callback) -> None:
+    with world.patched():
+        actions.cancel(callback_id=callback.pk, actor="app", now=world.now())
+
+
+def test_a_place_for_another_day_comes_back_also_when_an_earlier_time_was_dialled() -> None:
+    world = centre(_dial_retry_timeout="600")
+    callback = start_for(world, None, number=BUSY_LINE)
+    world.run(lambda: Callback.objects.get().stage == "retrying")
+    assert Attempt.objects.get().dialled_at is not None
+    tomorrow = NINE + timedelta(days=1)
+    move(world, callback, tomorrow)
+    assert taken(tomorrow) == 1
+    cancel(world, callback)
+    assert (taken(tomorrow), Booking.objects.count()) == (0, 0)
 
 
 def test_a_time_that_has_passed_is_no_wish_for_a_call_at_once() -> None:
