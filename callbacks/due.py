@@ -100,7 +100,9 @@ def _start_of_queue(queue: str, now: datetime) -> int:
         ewt = starts.ewt(len(due)) if starts else timedelta()
         if callback.start_base is None or callback.start_base > now + ewt:
             break
-        due.append((callback.pk, StartDue(callback.desired_at, ewt.total_seconds())))
+        # In line as they were promised, whichever a worker comes to first: so the wait of each was estimated.
+        place_at = now + len(due) * timedelta(microseconds=1)
+        due.append((callback.pk, StartDue(callback.desired_at, ewt.total_seconds(), place_at)))
     Callback.objects.filter(pk__in=[callback_id for callback_id, _ in due]).update(start_base=None)
     inbox.put(due, now)
     return len(due)

@@ -30,10 +30,14 @@ class TimerFired:
 
 @dataclass(frozen=True)
 class StartDue:
-    """The scan found that its time less the estimated wait (`ewt`, seconds) has come, for the time it then had."""
+    """The scan found that its time less the estimated wait (`ewt`, seconds) has come, for the time it then had.
+
+    `place_at` is its place in the queue; None: behind all others, when this is decided.
+    """
 
     desired_at: datetime
     ewt: float
+    place_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,11 @@ def schedule(turn: Turn, **changes: Any) -> None:
     turn.note("scheduled", f"Scheduled for {said(turn.session.desired_at)}.")
 
 
-def begin(turn: Turn, ewt: float = 0.0) -> None:
-    """Start the execution: take a place in the queue, then dial when it is time. `ewt` in seconds."""
+def begin(turn: Turn, ewt: float = 0.0, place_at: datetime | None = None) -> None:
+    """Start the execution: take a place in the queue, then dial when it is time. `ewt` in seconds.
+
+    `place_at` is the place that was found for it; None: the last one.
+    """
     options = turn.options
     if options.media_type != "voice":
         end(turn, Reason.FAIL_IXN_UNKNOWN_MEDIA_TYPE, f"Media type {options.media_type!r} is not voice.")
@@ -51,7 +54,7 @@ def begin(turn: Turn, ewt: float = 0.0) -> None:
         )
         return
     turn.session = replace(turn.session, ewt=ewt)
-    turn.go(Stage.HELD, deadline=dial_at(turn), queued_at=turn.now)
+    turn.go(Stage.HELD, deadline=dial_at(turn), queued_at=place_at or turn.now)
     wait = f" The estimated wait is {ewt:.0f} s." if ewt else ""
     turn.note("started", f"Execution started: {chosen.name}.{wait}")
     if turn.now >= dial_at(turn):

@@ -102,3 +102,17 @@ def test_the_wait_is_kept_when_everybody_has_logged_out(afternoon: Afternoon) ->
     Agent.objects.update(state=Agent.State.LOGGED_OUT)
     assert afternoon.scan(first + 30 * MINUTE) == 6
     assert afternoon.minutes_of(state="SCHEDULED") == {}
+
+
+def test_who_starts_in_one_moment_stands_in_line_as_promised(afternoon: Afternoon) -> None:
+    first = afternoon.hour - BUFFER
+    afternoon.at = first
+    with afternoon.patched():
+        due.start_scheduled(first)
+    # Workers come to them in any order.
+    afternoon.kicks.reverse()
+    afternoon.decide()
+    line = list(QueueEntry.objects.order_by("place_at").values_list("owner", "place_at"))
+    promised = Callback.objects.in_bulk([owner for owner, _ in line])
+    times = [promised[owner].desired_at for owner, _ in line]
+    assert (len({place_at for _, place_at in line}), times) == (42, sorted(times))

@@ -37,9 +37,9 @@ def on_new(turn: Turn, event: Event) -> bool:
 
 def on_scheduled(turn: Turn, event: Event) -> bool:
     match event:
-        case StartDue(desired_at=desired_at, ewt=ewt) if desired_at == turn.session.desired_at:
+        case StartDue(desired_at=desired_at, ewt=ewt, place_at=place_at) if desired_at == turn.session.desired_at:
             if not transitions.is_too_late(turn, desired_at):
-                transitions.begin(turn, ewt)
+                transitions.begin(turn, ewt, place_at)
         case TimerFired(name="stage"):
             # Scheduled by a release in which each had a timer.
             if not transitions.is_too_late(turn, turn.session.desired_at):
