@@ -15,10 +15,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from callbacks.api import access, errors, headers
+from callbacks.api.errors import ApiError
 from callbacks.models import Callback
 from services import kinds
 from services.models import ApiKey, ConfiguredService
-from services.types import CALLBACK
+from services.types import CALLBACK, CAPACITY, OFFICE_HOURS
 
 _CALLBACK_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
@@ -75,10 +76,18 @@ def service_of(
     name: str, key: ApiKey | None, types: Sequence[str] = (CALLBACK.name,)
 ) -> tuple[ConfiguredService, bool]:
     """The service of this name and of one of these types, and whether the client may use it. Raises ApiError, 404."""
-    found = access.service_of_name(name, key, types) if kinds.SERVICE_NAME.fullmatch(name) else None
-    if found is None:
+    if not kinds.SERVICE_NAME.fullmatch(name):
         raise errors.service_not_found(name)
+    found = access.service_of_name(name, key, types)
+    if found is None:
+        raise _of_another_type(name, key)
     return found
+
+
+def _of_another_type(name: str, key: ApiKey | None) -> ApiError:
+    """What to say where no service of the wanted type has this name: a client may have taken the wrong one of two."""
+    other = access.service_of_name(name, key, (OFFICE_HOURS.name, CAPACITY.name))
+    return errors.is_no_callback_service(other[0]) if other and other[1] else errors.service_not_found(name)
 
 
 def visible_service(name: str, key: ApiKey | None, types: Sequence[str] = (CALLBACK.name,)) -> ConfiguredService:

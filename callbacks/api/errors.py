@@ -28,7 +28,7 @@ from scheduling.offices import Unreadable
 from services.catalogue import OptionError
 from services.kinds import UnknownKind
 from services.models import ConfiguredService
-from services.types import UnknownType
+from services.types import UnknownType, service_type
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +80,12 @@ def no_session(callback_id: str) -> ApiError:
 def is_a_callback_service(service: ConfiguredService) -> ApiError:
     text = f"{service.name} is a callback service, with its availability at {service.url_path}/availability."
     return ApiError(f"Service {text}", status=404, exception=NOT_FOUND)
+
+
+def is_no_callback_service(service: ConfiguredService) -> ApiError:
+    label = service_type(service.type).label
+    text = f"Service {service.name} is no callback service, but one for {label} at {service.url_path}."
+    return ApiError(text, status=404, exception=NOT_FOUND)
 
 
 def invalid(text: str) -> ApiError:

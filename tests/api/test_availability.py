@@ -327,7 +327,10 @@ def test_what_cannot_be_asked_of_the_second_version(
 def test_a_service_that_is_not_there(client: Client, telephony: None, url: str) -> None:
     make_office("shop", _bh_regular1="Mon-Fri 09:00-17:00")
 
-    assert refusal(client, url, {}) == (404, f"{FAMILY}NotFound", "Service shop is not configured.")
+    message = "Service shop is no callback service, but one for office hours at /genesys/1/service/shop."
+    assert refusal(client, url, {}) == (404, f"{FAMILY}NotFound", message)
+    limited = client_with(START, services=(make_service("sales"),))
+    assert refusal(limited, url, {}) == (404, f"{FAMILY}NotFound", "Service shop is not configured.")
 
 
 @pytest.mark.parametrize("url", [V1, V2])
