@@ -318,13 +318,16 @@ def put_off(turn: Turn, why: str, until: datetime) -> None:
 
 
 def put_off_for_hours(turn: Turn, why: str, until: datetime) -> None:
-    """The customer may not be called before `until`: then, unless that is after the time to live."""
+    """The customer may not be called before `until`: then, unless that is after the time to live.
+
+    Who has confirmed has to be asked again: they said yes to a call now.
+    """
     if until >= projections.expires_at(turn.session, turn.options):
         why = f"Not dialled: {why.rstrip('.')}. The next moment would be {said(until)}, after its time to live (_ttl)."
         end(turn, Reason.FAIL_TOO_LATE, why)
         return
     put_off(turn, why, until)
-    turn.session = replace(turn.session, put_off_until=until)
+    turn.session = replace(turn.session, put_off_until=until, asked=0, confirmed=False)
 
 
 def is_too_late(turn: Turn, due: datetime) -> bool:

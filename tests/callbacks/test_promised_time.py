@@ -312,6 +312,15 @@ def test_who_confirmed_is_not_asked_again_before_a_second_attempt() -> None:
     assert (story.session.stage, story.session.attempt) == (Stage.DIALLING, 2)
 
 
+def test_who_confirmed_a_call_that_is_put_off_to_the_morning_is_asked_again_then() -> None:
+    story = asked().tell(Connected("app"))
+    story.tell(DialRefused(Party.CUSTOMER, 1, "the office is closed", NOON + timedelta(hours=21)))
+    assert story.session.stage is Stage.RETRYING
+    story.now = NOON + timedelta(hours=21)
+    granted(story.tell(timer(story)))
+    assert (story.session.stage, story.session.attempt, story.session.asked) == (Stage.CONFIRMING, 1, 1)
+
+
 # Pauses
 
 
