@@ -167,9 +167,8 @@ def timers(session: Session, options: FlowOptions) -> dict[str, datetime]:
     if session.queued_at is not None and session.stage in COUNTS_TIME_IN_QUEUE:
         # Neither an early start nor a night in which nobody may be called eats into the time in the queue.
         threshold = timedelta(seconds=options.desired_connect_time_threshold)
-        counted_from = max(
-            session.queued_at, session.desired_at - threshold, session.put_off_until or session.queued_at
-        )
+        started_at = session.started_at or session.queued_at
+        counted_from = max(started_at, session.desired_at - threshold, session.put_off_until or started_at)
         armed["queue_ttl"] = counted_from + timedelta(seconds=options.urs_queued_ttl)
     if session.waiting_since is not None and session.stage is Stage.WAITING:
         armed["agent_wait"] = session.waiting_since + timedelta(seconds=options.max_time_to_wait_for_agent)

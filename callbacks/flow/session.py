@@ -39,6 +39,7 @@ class Session:
     """Frozen: a decision makes a new one. All times are UTC.
 
     `visit` counts entries into stages, so that a timer or a reservation made for an earlier visit is known as stale.
+    `queued_at` is its place in the queue, `started_at` when that place was taken, which a stopped worker may do late.
     `slot` is the start of the booked time slot, None where none is booked. `ewt` is the wait, in seconds, that was
     estimated at the start of the execution. `unaskable` is why the customer's device cannot be asked, empty where it
     can; `asked` counts how often it was since the customer last said anything, `confirmed`: they said yes.
@@ -55,6 +56,7 @@ class Session:
     visit: int = 0
     deadline: datetime | None = None
     queued_at: datetime | None = None
+    started_at: datetime | None = None
     slot: datetime | None = None
     ewt: float = 0.0
     unaskable: str = "the request names no device"

@@ -54,7 +54,7 @@ def begin(turn: Turn, ewt: float = 0.0, place_at: datetime | None = None) -> Non
         )
         return
     turn.session = replace(turn.session, ewt=ewt)
-    turn.go(Stage.HELD, deadline=dial_at(turn), queued_at=place_at or turn.now)
+    turn.go(Stage.HELD, deadline=dial_at(turn), queued_at=place_at or turn.now, started_at=turn.now)
     wait = f" The estimated wait is {ewt:.0f} s." if ewt else ""
     turn.note("started", f"Execution started: {chosen.name}.{wait}")
     if turn.now >= dial_at(turn):

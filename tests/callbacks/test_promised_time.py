@@ -134,6 +134,15 @@ def test_delayed_it_waits_for_the_grant_from_the_threshold_on() -> None:
     assert due == AT_THREE - timedelta(seconds=180) + timedelta(hours=4)
 
 
+def test_a_start_that_workers_came_to_hours_late_has_all_its_time_in_the_queue() -> None:
+    story = scheduled(DELAYED)
+    found_at = AT_THREE - timedelta(seconds=120)
+    story.now = handled_at = AT_THREE + timedelta(hours=5)
+    story.tell(StartDue(AT_THREE, 0.0, found_at))
+    assert (story.session.stage, story.session.queued_at) == (Stage.AWAITING, found_at)
+    assert projections.timers(story.session, DELAYED)["queue_ttl"] == handled_at + timedelta(hours=4)
+
+
 def test_a_start_for_a_time_that_was_moved_since_is_dropped() -> None:
     story = scheduled().tell(StartDue(AT_THREE - minutes(30), 0.0))
     assert story.session.stage is Stage.SCHEDULED
