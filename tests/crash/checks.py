@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from django.db.models import Sum
+
+from callbacks.flow import projections
+from callbacks.flow.session import SESSION
 from callbacks.flow.states import MOVES, State
 from callbacks.models import Attempt, Callback, JournalEntry, Pending
-from scheduling.models import Timer
+from callbacks.push.models import Notice
+from scheduling.models import Booking, SlotCounter, Timer
 from telephony.calls import leg_id
 from telephony.events import Party
 from telephony.models import Agent, Call, Leg, QueueEntry
@@ -78,5 +83,10 @@ def _the_record_is_true(world: Theatre, callback: Callback) -> None:
 def _nothing_is_left() -> None:
     """Agents are given back, hot tables are empty, and so is the switch."""
     assert not Agent.objects.filter(reserved_for__isnull=False).exists()
-    for table in (Pending, Timer, Call, Leg, QueueEntry, SimulatedLeg, SimulatedHappening):
+    for table in (Pending, Notice, Timer, Call, Leg, QueueEntry, SimulatedLeg, SimulatedHappening):
         assert table.objects.count() == 0, f"{table.__name__} is not empty"
+    # A place in a slot is counted where it is booked, and booked where the callback has one.
+    booked = Booking.objects.count()
+    assert (SlotCounter.objects.aggregate(taken=Sum("booked"))["taken"] or 0) == booked
+    slots = [projections.booked_slot(SESSION.validate_python(row.session)) for row in Callback.objects.all()]
+    assert booked == len([slot for slot in slots if slot is not None])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 from django.db import connections
 
@@ -56,7 +57,8 @@ def _perform(world: Theatre, scenario: Scenario) -> None:
         world.listen()
         if world.points.at == NEVER:
             world.points.stage = watched_stage
-        accepted = world.request({"_customer_number": number(scenario.ending)}, scenario.desired_in)
+        parameters = {"_customer_number": number(scenario.ending), **scenario.parameters}
+        accepted = world.request(parameters, scenario.desired_in)
         callback = Callback.objects.first()
         if callback is None:
             # Nobody was told that it was accepted, and nothing was stored.
@@ -67,6 +69,12 @@ def _perform(world: Theatre, scenario: Scenario) -> None:
             world.run(lambda: world.stage() == scenario.turns_ready_at)
             while not Agent.objects.filter(state=Agent.State.READY).exists():
                 world.play("web", lambda: agents.go_ready(Agent.objects.get(), world.now()))
+        if scenario.moved_to is not None:
+            move(world, callback.pk, world.now() + timedelta(seconds=scenario.moved_to))
+        if scenario.confirms_at:
+            world.run(lambda: world.stage() == scenario.confirms_at)
+            while world.stage() == scenario.confirms_at:
+                world.play("web", lambda: actions.connect(callback_id=callback.pk, actor="customer", now=world.now()))
         if scenario.cancel_at:
             world.run(lambda: world.stage() == scenario.cancel_at)
             while not world.has_ended(callback.pk):
@@ -79,6 +87,17 @@ def _perform(world: Theatre, scenario: Scenario) -> None:
             rings = world.points.telephones.rings - rung
             assert set(rings) <= sent, f"rung after the confirmed cancel: {rings}"
     check(world, scenario)
+
+
+def move(world: Theatre, callback_id: str, desired_at: datetime) -> None:
+    """Give it another time, and again until that is what it has: whoever asks may die as well."""
+    while Callback.objects.get().desired_at != desired_at:
+        world.play(
+            "web",
+            lambda: actions.reschedule(
+                callback_id=callback_id, desired_at=desired_at, properties={}, actor="customer", now=world.now()
+            ),
+        )
 
 
 def own_points(world: Theatre, scenario: Scenario) -> range:

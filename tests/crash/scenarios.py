@@ -17,7 +17,8 @@ class Scenario:
     """Who calls whom with what, and how it ends when nobody stops.
 
     `ready` agents are there from the beginning; `turns_ready_at` is the stage at which the only one comes. `results`
-    are those of the customer's attempts that rang. Before the stage `since` and from `until` on it goes the way of the
+    are those of the customer's attempts that rang. `moved_to`: as soon as it rests it is given another time, so many
+    seconds from now. Before the stage `since` and from `until` on it goes the way of the
     first scenario, whose points are not tried again.
     """
 
@@ -29,7 +30,10 @@ class Scenario:
     ready: tuple[str, ...] = ("kate",)
     turns_ready_at: str = ""
     cancel_at: str = ""
+    confirms_at: str = ""
+    moved_to: float | None = None
     desired_in: float | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
     as_often_as_there_is_time: bool = False
     since: str = ""
@@ -137,6 +141,24 @@ SCENARIOS = (
         ready=(),
         turns_ready_at="awaiting",
         options={"_wait_for_agent": "true"},
+        until="detecting",
+    ),
+    Scenario(
+        "moved to another time",
+        JOINED,
+        ("PERSON",),
+        desired_in=900.0,
+        moved_to=1200.0,
+        options={"_request_execution_time_buffer": "120"},
+        until="ringing",
+    ),
+    Scenario(
+        "asked, and confirms",
+        JOINED,
+        ("PERSON",),
+        confirms_at="confirming",
+        parameters={"_device_os": "comet"},
+        options={"_wait_for_agent": "true", "_wait_for_user_confirm": "true"},
         until="detecting",
     ),
 )

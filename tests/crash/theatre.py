@@ -43,6 +43,7 @@ NEXT = """
 SELECT extract(epoch FROM (SELECT min(at) FROM telephony_simulatedhappening) - statement_timestamp())::float8,
     extract(epoch FROM least(
         (SELECT min(due_at) FROM scheduling_timer),
+        (SELECT min(start_base) FROM callbacks_callback),
         (SELECT min(look_at) FROM callbacks_pending),
         (SELECT min(look_at) FROM telephony_call WHERE NOT settled),
         (SELECT min(sent_at) + interval '2 s' FROM telephony_leg WHERE state = 'sent' AND NOT dialling_seen),
