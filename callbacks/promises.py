@@ -140,5 +140,11 @@ def offers_near(
     service: ConfiguredService, plan: Plan, times: CallingTimes, at: datetime, now: datetime
 ) -> list[Offer]:
     """The nearest times on both sides of a moment that the customer can have."""
-    found = availability.nearest(service.pk, plan, at, earliest=earliest(service, now), latest=latest(service, now))
-    return [offer for offer in found if not times.why_not(offer.time)]
+    return availability.nearest(
+        service.pk,
+        plan,
+        at,
+        earliest=earliest(service, now),
+        latest=latest(service, now),
+        suits=lambda time: not times.why_not(time),
+    )

@@ -6,7 +6,7 @@ is offered under the opening time, and one in which the office opens twice is of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
@@ -71,12 +71,19 @@ def around(service_id: int, plan: Plan, at: datetime, *, earliest: datetime, lat
 
 
 def nearest(
-    service_id: int, plan: Plan, at: datetime, *, earliest: datetime, latest: datetime | None, each_side: int = 5
+    service_id: int,
+    plan: Plan,
+    at: datetime,
+    *,
+    earliest: datetime,
+    latest: datetime | None,
+    each_side: int = 5,
+    suits: Callable[[datetime], bool] = lambda time: True,
 ) -> list[Offer]:
     """Up to `each_side` offers before the moment, the last ones, and as many from it on; ascending.
 
-    Looks further only while a side has too few: the same day, a week, 31 days. From a moment that cannot be booked at
-    all it looks from the nearest one that can.
+    Offers whose time does not suit are passed over. Looks further only while a side has too few: the same day, a week,
+    31 days. From a moment that cannot be booked at all it looks from the nearest one that can.
     """
     at = max(at if latest is None else min(at, latest), earliest)
     before: list[Offer] = []
@@ -84,9 +91,11 @@ def nearest(
     for near, far in pairwise((timedelta(), *REACHES)):
         if (missing := each_side - len(before)) > 0:
             found = offers(service_id, plan, at - far, at - near, earliest=earliest, latest=latest)
-            before = found[-missing:] + before
+            suiting = islice((offer for offer in reversed(found) if suits(offer.time)), missing)
+            before = [*reversed(list(suiting)), *before]
         if (missing := each_side - len(after)) > 0:
-            after += offers(service_id, plan, at + near, at + far, earliest=earliest, latest=latest, most=missing)
+            found = offers(service_id, plan, at + near, at + far, earliest=earliest, latest=latest)
+            after += islice((offer for offer in found if suits(offer.time)), missing)
     return before + after
 
 

@@ -167,8 +167,10 @@ def test_the_limits_of_times_are_the_services() -> None:
 def test_a_time_at_which_the_customer_is_not_called_is_no_promise() -> None:
     world = centre(_calling_window="08:00-21:00")
     # Nine in Berlin is three in the morning in New York.
-    with pytest.raises(NotAvailable, match="customers are not called at this time of their day"):
+    with pytest.raises(NotAvailable, match="customers are not called at this time of their day") as refused:
         start_for(world, hour(9), _customer_timezone="America/New_York")
+    # Offered are the nearest that this customer can have: eight in New York is one in the afternoon at UTC.
+    assert list(offered(refused.value)) == [f"03-02 13:{minutes:02}" for minutes in range(0, 25, 5)]
     assert start_for(world, hour(14), _customer_timezone="America/New_York").state == "SCHEDULED"
 
 
@@ -368,6 +370,15 @@ def test_an_agent_who_waits_is_left_to_others_while_the_customer_does_not_answer
     callback = world.finish(start_for(world, None, _device_os="comet"))
     assert (callback.reason, callback.journal.filter(kind="asked").count()) == ("FAIL_USER_NO_CONFIRM", 3)
     assert not callback.attempts.exists()
+
+
+def test_nobody_is_asked_at_night_whether_to_be_called_now() -> None:
+    world = centre(at=hour(20), _wait_for_agent="true", _wait_for_user_confirm="true")
+    callback = start_for(world, None, _device_os="comet")
+    world.run(lambda: Callback.objects.get().stage == "confirming", seconds=30)
+    asked = callback.journal.get(kind="asked").at
+    assert timedelta() <= asked - (NINE + timedelta(days=1)) < timedelta(seconds=10)
+    assert last_note(callback, "put-off").startswith("Not dialled: the office is closed")
 
 
 # Everybody at once
