@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 
-from callbacks import metrics, promises, push, records
+from callbacks import metrics, permit, promises, push, records
 from callbacks.flow import machine
 from callbacks.flow.events import (
     Cancelled,
@@ -28,15 +28,18 @@ from callbacks.flow.events import (
 from callbacks.flow.options import FLOW_OPTIONS, FlowOptions, from_resolved
 from callbacks.flow.session import SESSION, Session
 from callbacks.flow.states import Reason
+from callbacks.inbox import ADVANCE
 from callbacks.models import Callback, Pending
 from callbacks.promises import NotAvailable, Place, SlotFull
 from callbacks.push import configuration
 from callbacks.records import Turns
 from scheduling import bookings
+from scheduling.kick import kick
 from services import resolution
 from services.kinds import TIME_ZONE
 from services.models import ConfiguredService
 from telephony import blocklist
+from telephony.events import DialGranted, DialRefused, Party
 
 __all__ = [
     "Busy",
@@ -339,23 +342,48 @@ def _decide_now(callback_id: str, wish: Wish, now: datetime) -> Callback:
 
 def _advance(callback_id: str, now: datetime, wish: Wish | None = None) -> tuple[Callback | None, Turns]:
     with transaction.atomic():
-        callback = Callback.objects.select_for_update(no_key=True, of=("self",)).filter(pk=callback_id).first()
+        callback = _lock(callback_id)
         if callback is None:
             return None, Turns(None)
         events = _take_pending(callback_id)
         if wish is None and not events:
             return callback, Turns(None)
-        options, error = _options(callback)
-        if options is None:
-            # Ending needs no options; anything else cannot go on without them.
-            events = [event if isinstance(event, Cancelled | Expired) else SetAside(error) for event in events]
-        session = SESSION.validate_python(callback.session)
-        turns = _run(session, options, events, now)
-        if wish is not None:
-            _run_on(turns, options, wish(callback, turns, options), now)
-        records.store(callback, session, turns, options, now)
+        session, turns = _decide(callback, events, now, wish)
     metrics.decided(callback, session, turns, now)
     return callback, turns
+
+
+def _lock(callback_id: str) -> Callback | None:
+    return Callback.objects.select_for_update(no_key=True, of=("self",)).filter(pk=callback_id).first()
+
+
+def _decide(callback: Callback, events: list[Event], now: datetime, wish: Wish | None = None) -> tuple[Session, Turns]:
+    """Decide events of a locked callback, then a verb's wish, and store what follows; the session before, and after."""
+    options, error = _options(callback)
+    session = SESSION.validate_python(callback.session)
+    if options is None:
+        # Ending needs no options; anything else cannot go on without them.
+        events = [event if isinstance(event, Cancelled | Expired) else SetAside(error) for event in events]
+    else:
+        events = [_permitted(callback, session, options, event, now) for event in events]
+    turns = _run(session, options, events, now)
+    if wish is not None:
+        _run_on(turns, options, wish(callback, turns, options), now)
+    records.store(callback, session, turns, options, now)
+    return session, turns
+
+
+def _permitted(callback: Callback, session: Session, options: FlowOptions, event: Event, now: datetime) -> Event:
+    """A grant to dial somebody who has to be asked first is judged before the question, as a dial before the ring.
+
+    Nobody is asked whether to be called now who may not be called now.
+    """
+    if not (isinstance(event, DialGranted) and options.wait_for_user_confirm and not session.confirmed):
+        return event
+    refused = permit.refusal(callback, now)
+    if refused is None:
+        return event
+    return DialRefused(Party.CUSTOMER, session.attempt, refused.reason, refused.retry_at, refused.final)
 
 
 def _take_pending(callback_id: str) -> list[Event]:
@@ -395,16 +423,22 @@ def _resolve(callback: Callback) -> tuple[FlowOptions | None, str]:
 
 
 def _count_failure(callback_id: str, error: str, now: datetime) -> None:
-    """Count a failure of the oldest pending event in a transaction of its own; set it aside at the third."""
+    """Count a failure of the oldest pending event; the third one sets it aside, in one transaction and by itself.
+
+    Those behind it may fail as well, and each is counted for itself.
+    """
     with transaction.atomic():
+        callback = _lock(callback_id)
         oldest = Pending.objects.select_for_update().filter(callback=callback_id).order_by("id").first()
-        if oldest is None:
+        if callback is None or oldest is None:
             return
         if oldest.failures + 1 < MOST_FAILURES:
             Pending.objects.filter(pk=oldest.pk).update(failures=F("failures") + 1, look_at=now + RETRY_FAILED_AFTER)
             return
-        logger.error("callback %s: event %s is set aside: %s", callback_id, oldest.event.get("kind"), error)
+        kind = oldest.event.get("kind")
+        logger.error("callback %s: event %s is set aside: %s", callback_id, kind, error)
         Pending.objects.filter(pk=oldest.pk).delete()
+        session, turns = _decide(callback, [SetAside(f"{kind} failed {MOST_FAILURES} times: {error}")], now)
+        kick(ADVANCE, callback_id)
     metrics.SET_ASIDE.inc()
-    failed = SetAside(f"{oldest.event.get('kind')} failed {MOST_FAILURES} times: {error}")
-    _advance(callback_id, now, _just(failed))
+    metrics.decided(callback, session, turns, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from callbacks.flow import transitions
 from callbacks.flow.decision import DialResult
@@ -38,12 +38,8 @@ def on_ringing(turn: Turn, event: Event) -> bool:
     match event:
         case LegAnswered(party=Party.CUSTOMER):
             transitions.answer(turn)
-        case DialRefused(party=Party.CUSTOMER, reason=reason, final=True):
-            transitions.end(turn, Reason.FAIL_NUMBER_BLOCKED, f"Not dialled: {reason.rstrip('.')}.")
-        case DialRefused(party=Party.CUSTOMER, reason=reason, retry_at=None):
-            transitions.put_off(turn, reason, turn.now + REFUSED_PAUSE)
-        case DialRefused(party=Party.CUSTOMER, reason=reason, retry_at=datetime() as retry_at):
-            transitions.put_off_for_hours(turn, reason, retry_at)
+        case DialRefused(party=Party.CUSTOMER):
+            refused(turn, event)
         case TrunkUnavailable(party=Party.CUSTOMER, detail=detail, retry_at=retry_at):
             transitions.put_off(turn, f"The trunk could not carry the call ({detail}).", retry_at)
         case LegEnded(party=Party.CUSTOMER, cause=cause, detail=detail):
@@ -54,6 +50,16 @@ def on_ringing(turn: Turn, event: Event) -> bool:
         case _:
             return False
     return True
+
+
+def refused(turn: Turn, event: DialRefused) -> None:
+    """The permit said no: never, in a moment, or not before the office and the customer's day say yes."""
+    if event.final:
+        transitions.end(turn, Reason.FAIL_NUMBER_BLOCKED, f"Not dialled: {event.reason.rstrip('.')}.")
+    elif event.retry_at is None:
+        transitions.put_off(turn, event.reason, turn.now + REFUSED_PAUSE)
+    else:
+        transitions.put_off_for_hours(turn, event.reason, event.retry_at)
 
 
 def on_retrying(turn: Turn, event: Event) -> bool:

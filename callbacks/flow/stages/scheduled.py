@@ -18,9 +18,10 @@ from callbacks.flow.events import (
     TimerFired,
 )
 from callbacks.flow.session import Stage
+from callbacks.flow.stages.dialling import refused
 from callbacks.flow.states import Reason
 from callbacks.flow.turn import Turn
-from telephony.events import DialGranted
+from telephony.events import DialGranted, DialRefused, Party
 
 
 def on_new(turn: Turn, event: Event) -> bool:
@@ -65,6 +66,9 @@ def on_awaiting(turn: Turn, event: Event) -> bool:
     match event:
         case DialGranted(visit=visit) if visit == turn.session.visit:
             _granted(turn)
+        case DialRefused(party=Party.CUSTOMER):
+            # Before the question: nobody is asked whether to be called now who may not be.
+            refused(turn, event)
         case Paused():
             transitions.pause(turn)
         case TimerFired(name="queue_ttl"):
