@@ -247,7 +247,8 @@ def reschedule(
         if options is None:
             raise LookupError(f"the configuration of service {callback.service_name} cannot be resolved")
         wishes: list[Event] = []
-        if properties:
+        # The time that is asked for is told as such.
+        if properties.keys() - {"_desired_time"}:
             unaskable = _unaskable(options, {**callback.properties, **properties})
             wishes.append(Changed(actor, _said(properties), unaskable))
         if desired_at is not None:
@@ -283,7 +284,7 @@ def snooze(*, callback_id: str, actor: str, now: datetime) -> Callback:
 def _said(properties: Mapping[str, str]) -> str:
     """Which keys are changed, by name: values are personal."""
     gone = sorted(key for key, value in properties.items() if not value.strip())
-    new = sorted(properties.keys() - set(gone))
+    new = sorted(properties.keys() - {*gone, "_desired_time"})
     said = [f"{what}: {', '.join(keys)}." for what, keys in (("Changed", new), ("Removed", gone)) if keys]
     return " ".join(said)
 

@@ -127,7 +127,7 @@ def _is_asked_for(turn: Turn, event: Event) -> bool:
                 turn.note("changed", f"{text} By {actor}.")
         case Connected(actor=actor):
             # The same answer again for a client that did not hear the first one.
-            if not turn.session.confirmed or turn.session.stage is Stage.ENDED:
+            if not turn.session.confirmed or projections.public_state(turn.session) is State.COMPLETED:
                 _refuse(turn, f"A confirmation by {actor}", "is not waiting for a confirmation")
         case Snoozed(actor=actor):
             _refuse(turn, f"A wish to be asked later by {actor}", "is not waiting for a confirmation")
@@ -139,8 +139,12 @@ def _is_asked_for(turn: Turn, event: Event) -> bool:
 
 
 def _refuse(turn: Turn, what: str, why: str) -> None:
+    """Refuse what was asked for. A client that asks again and again is told each time, and written down once."""
     turn.refused = f"Callback is {projections.public_state(turn.session)} and {why}"
-    turn.note("refused", f"{what} was refused: {turn.refused}.")
+    text = f"{what} was refused: {turn.refused}."
+    if text != turn.session.refusal:
+        turn.session = replace(turn.session, refusal=text)
+        turn.note("refused", text)
 
 
 def _set_aside(turn: Turn, error: str) -> None:

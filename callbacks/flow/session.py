@@ -79,6 +79,7 @@ class Session:
     reserved_at: datetime | None = None
     agent_attempt: int = 0
     reason: Reason | None = None
+    refusal: str = ""
 
 
 SESSION: TypeAdapter[Session] = TypeAdapter(Session)

@@ -27,7 +27,8 @@ class Turn:
 
     def go(self, stage: Stage, *, deadline: datetime | None = None, **changes: Any) -> None:
         """Enter a stage: a new visit, with the moment at which the stage gives up waiting."""
-        self.session = replace(self.session, stage=stage, visit=self.session.visit + 1, deadline=deadline, **changes)
+        visit = self.session.visit + 1
+        self.session = replace(self.session, stage=stage, visit=visit, deadline=deadline, refusal="", **changes)
 
     def note(self, kind: str, text: str, **data: Any) -> None:
         self._notes.append(Note(kind, text, self.session, data))

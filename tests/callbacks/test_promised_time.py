@@ -226,8 +226,11 @@ def test_a_near_time_starts_a_resting_one_and_keeps_the_place_of_one_under_way()
 def test_who_is_being_called_or_is_done_gets_no_other_time(told: list[Event], why: str) -> None:
     story = Story().tell(Started("test"), *told)
     before = story.session
-    story.tell(Rescheduled("app", AT_THREE, SLOT))
-    assert (story.session, story.decisions[-1].refused) == (before, why)
+    for _ in range(3):
+        story.tell(Rescheduled("app", AT_THREE, SLOT))
+        assert (replace(story.session, refusal=""), story.decisions[-1].refused) == (before, why)
+    # Each time it is told so, and written down once.
+    assert len([text for text in texts(story) if "was refused" in text]) == 1
 
 
 def test_changed_keys_are_written_down_by_name_until_it_is_over() -> None:

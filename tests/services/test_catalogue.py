@@ -390,8 +390,8 @@ def test_obsolete_options_are_options_and_so_are_their_successors() -> None:
 def test_an_alternative_needs_the_dates_of_its_number() -> None:
     hours = {"_timezone": "Europe/Berlin", "_use_alternative2": "summer"}
     missing = [
-        "Option _use_alternative2: 'summer' was given, allowed is a service only together with _effective_dates2, which "
-        "is empty."
+        "Option _use_alternative2: 'summer' was given, allowed is a service only together with _effective_dates2, "
+        "which is empty."
     ]
     assert [str(finding) for finding in findings(hours, "office-hours")] == missing
     dates = "2026-06-01 to 2026-08-31"
