@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from callbacks.models import Attempt, AuditFinding, Callback, JournalEntry, Pending
+from callbacks.push.models import Notice
 from scheduling.admin import LookOnlyAdmin
 
 if TYPE_CHECKING:
@@ -107,6 +108,16 @@ class PendingAdmin(LookOnlyAdmin):
     @admin.display(description="Event")
     def kind(self, pending: Pending) -> str:
         return str(pending.event.get("kind"))
+
+
+@admin.register(Notice)
+class NoticeAdmin(LookOnlyAdmin):
+    """Pushes under way. The device is the customer's: it is shown to nobody."""
+
+    list_display = ("callback", "kind", "attempt", "attempts", "due_at")
+    fields = ("callback", "kind", "attempt", "attempts", "due_at")
+    list_select_related = ("callback",)
+    ordering = ("pk",)
 
 
 @admin.register(AuditFinding)

@@ -39,9 +39,9 @@ def _read(tree: ast.AST) -> Iterator[str]:
                 args=[_, ast.Constant(value=str(option))],
             ):
                 yield option
-            case ast.Call(
-                func=ast.Name(id="members"), args=[ast.Name(id=name), ast.Constant(value=str(family))]
-            ) if name == RESOLVED:
+            case ast.Call(func=ast.Name(id="members"), args=[ast.Name(id=name), ast.Constant(value=str(family))]) if (
+                name == RESOLVED
+            ):
                 yield f"{family}<n>"
 
 

@@ -121,7 +121,7 @@ class World:
             tick.tick(self.now())
             tick.sweep(self.now())
 
-    def run(self, until: Callable[[], bool], *, seconds: float = 10.0) -> None:
+    def run(self, until: Callable[[], bool], *, seconds: float = 30.0) -> None:
         """Run until something is so. When all are idle and the switch plans nothing, the clock jumps to what is due."""
         deadline = time.monotonic() + seconds
         while not until():
