@@ -12,6 +12,8 @@ from pathlib import Path
 
 WINDOW_SECONDS = 0.1
 FRAME_SECONDS = 0.02
+# In frames: a second, and what a jitter buffer drops or repeats at once.
+PIECE, SLIP = 50, 4
 # Speech and tones in these tests are far above, comfort noise and rounding far below.
 SILENCE_RMS = 0.002
 
@@ -76,15 +78,16 @@ class Sound:
         return [window.rms() for window in self.windows(FRAME_SECONDS)]
 
     def find(self, other: Sound) -> tuple[float, float]:
-        """How well `other` is found in here (1: as it is, below 0.5: not), and at which second.
+        """How well `other` is found in here (1: as it is, below 0.6: not), and at which second.
 
-        Compares the loudness over time, which survives codecs and resampling, and which no other sentence shares.
+        Compares the loudness over time, which survives codecs and resampling, and which no other sentence shares. A
+        phone that is short of time drops or repeats some frames: each second may lie a little beside the one before.
         """
         here, there = self.loudness(), other.loudness()
-        best = (-1.0, 0.0)
+        best = (-1.0, 0)
         for start in range(len(here) - len(there) + 1):
-            best = max(best, (correlation(here[start : start + len(there)], there), start * FRAME_SECONDS))
-        return best
+            best = max(best, (correlation(here[start : start + len(there)], there), start))
+        return max(best[0], _piecewise(here, there, best[1])), best[1] * FRAME_SECONDS
 
     def write(self, path: Path) -> Path:
         with wave.open(str(path), "wb") as file:
@@ -93,6 +96,20 @@ class Sound:
             file.setframerate(self.rate)
             file.writeframes(array("h", (int(sample * 32767) for sample in self.samples)).tobytes())
         return path
+
+
+def _piecewise(here: list[float], there: list[float], start: int) -> float:
+    """The correlation when each second of `there` is laid where it fits best, at most `SLIP` from the one before."""
+    laid: list[float] = []
+    for begin in range(0, len(there), PIECE):
+        piece = there[begin : begin + PIECE]
+        shifts = [start + slip for slip in range(-SLIP, SLIP + 1)]
+        fitting = [s for s in shifts if s + begin >= 0 and s + begin + len(piece) <= len(here)]
+        if not fitting:
+            return -1.0
+        start = max(fitting, key=lambda s: correlation(here[s + begin : s + begin + len(piece)], piece))
+        laid += here[start + begin : start + begin + len(piece)]
+    return correlation(laid, there)
 
 
 def correlation(left: list[float], right: list[float]) -> float:
