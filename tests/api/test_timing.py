@@ -22,7 +22,7 @@ SERVICE = "/genesys/1/service/callback/voice-userterm-immediate"
 PAUSED_SERVICES = "GMS_Paused_Services"
 
 
-class Tester:
+class Player:
     """The vendor's tester: it sends requests, moves the clock, and looks at records."""
 
     def __init__(self, *, agents: tuple[str, ...] = ("kate",), **options: str) -> None:
@@ -77,20 +77,20 @@ class Tester:
     ],
 )
 def test_what_is_within_the_buffer_is_queued_at_once(buffer: int, ahead: int, state: str) -> None:
-    tester = Tester(_request_execution_time_buffer=str(buffer), _desired_connect_time_threshold=str(buffer + 60))
+    tester = Player(_request_execution_time_buffer=str(buffer), _desired_connect_time_threshold=str(buffer + 60))
 
     assert tester.state(tester.start(ahead)) == state
 
 
 def test_what_is_immediate_is_queued_at_once() -> None:
-    tester = Tester()
+    tester = Player()
 
     assert tester.state(tester.start()) == "QUEUED"
 
 
 def test_a_scheduled_one_is_queued_when_it_enters_the_buffer() -> None:
     """+180 s with a buffer of 120: the vendor's tests allow 80 seconds; it is the sixtieth."""
-    tester = Tester(_request_execution_time_buffer="120")
+    tester = Player(_request_execution_time_buffer="120")
     callback_id = tester.start(180)
 
     tester.wait(57)
@@ -101,7 +101,7 @@ def test_a_scheduled_one_is_queued_when_it_enters_the_buffer() -> None:
 
 @pytest.mark.parametrize("phase", ["ringing", "waiting", "connecting"])
 def test_each_phase_of_routing_can_be_cancelled(phase: str) -> None:
-    tester = Tester(agents=("kate?noanswer",) if phase == "connecting" else ("kate",))
+    tester = Player(agents=("kate?noanswer",) if phase == "connecting" else ("kate",))
     callback_id = tester.start()
     if phase == "connecting":
         tester.world.ready()
@@ -116,7 +116,7 @@ def test_each_phase_of_routing_can_be_cancelled(phase: str) -> None:
 
 
 def test_processing_is_shown_only_on_demand_and_cannot_be_cancelled() -> None:
-    tester = Tester(_retain_session_until_ixn_deleted="true")
+    tester = Player(_retain_session_until_ixn_deleted="true")
     callback_id = tester.start()
     tester.world.ready()
     tester.world.run(lambda: Callback.objects.get().stage == "talking", seconds=30)
@@ -132,7 +132,7 @@ def test_processing_is_shown_only_on_demand_and_cannot_be_cancelled() -> None:
 
 
 def test_without_that_demand_it_is_completed_while_they_talk() -> None:
-    tester = Tester()
+    tester = Player()
     callback_id = tester.start()
     tester.world.ready()
     tester.world.run(lambda: Callback.objects.get().stage == "talking", seconds=30)
@@ -143,7 +143,7 @@ def test_without_that_demand_it_is_completed_while_they_talk() -> None:
 @pytest.mark.parametrize("key", ["voice-userterm-immediate", "billing", "all"])
 def test_pausing_and_resuming(key: str) -> None:
     """The vendor's tests allow 80 seconds each way; here it takes a few."""
-    tester = Tester(_wait_for_agent="true", _paused_services_id="billing")
+    tester = Player(_wait_for_agent="true", _paused_services_id="billing")
     flags = NamedList.objects.create(name=PAUSED_SERVICES, sections={"services": {key: "false"}})
     callback_id = tester.start()
     tester.wait(1)
