@@ -207,7 +207,6 @@ def _write_notice(
             visit=asks,
             device=callback.properties.get("_device_notification_id", ""),
             device_os=callback.properties.get("_device_os", ""),
-            provider=callback.properties.get("_provider_name", ""),
             body=dialogs.coming(callback.pk),
             attempts=options.max_notify_delivery_attempts,
             now=now,

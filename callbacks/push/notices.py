@@ -47,7 +47,6 @@ def put(
     visit: int,
     device: str,
     device_os: str,
-    provider: str = "",
     body: Mapping[str, str],
     attempts: int,
     now: datetime,
@@ -55,8 +54,7 @@ def put(
     """Have `body` delivered to the device of a request, within the caller's transaction. PushSettled says how it went.
 
     `visit` is the visit of the stage that asks, `attempts` how often the delivery is tried. A comet client asks by
-    itself: nothing is sent, and the notice is settled at once. There is one provider for each kind of push, so that
-    `provider`, the option `_provider_name`, makes no difference.
+    itself: nothing is sent, and the notice is settled at once.
     """
     kind = kind_of(device_os)
     if kind == COMET:
