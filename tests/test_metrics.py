@@ -210,15 +210,16 @@ def test_completed_callbacks_are_never_counted() -> None:
         list(figures(datetime.now(UTC)))
     assert len(queries) == 4
     about = [query["sql"] for query in queries if 'FROM "callbacks_callback"' in query["sql"]]
-    # By their state, and the scheduled ones by the index that holds only them.
-    for sql, index in zip(about, ("callback_state", "callback_start"), strict=True):
+    # By their state, or by what holds only those that are not completed: with so few rows the planner has no reason to
+    # prefer one. The scheduled ones by the index that holds only them.
+    for sql, indexes in zip(about, ({"callback_state", "callback_expiring"}, {"callback_start"}), strict=True):
         assert "COMPLETED" not in sql
         with connection.cursor() as cursor:
             cursor.execute("SET enable_seqscan = off")
             cursor.execute(f"EXPLAIN {sql}")
             plan = "\n".join(line for (line,) in cursor.fetchall())
             cursor.execute("RESET enable_seqscan")
-        assert index in plan
+        assert indexes & set(plan.split())
 
 
 def test_how_much_waits_in_the_broker_and_that_it_is_away() -> None:

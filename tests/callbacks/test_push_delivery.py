@@ -150,7 +150,7 @@ def test_where_nobody_listens(receiver: Receiver) -> None:
 
 
 def test_a_name_that_is_resolved_too_late(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3) or [])
     began = time.monotonic()
     with pytest.raises(Unavailable, match=r"^its name was not resolved in time$"):
         deliver("http://slow.example.org/", timeout=0.3)

@@ -186,7 +186,9 @@ def test_the_same_leg_behaves_the_same_again(verbs: Verbs, reader: Reader) -> No
         ring(verbs, "5115")
         rows = list(SimulatedHappening.objects.order_by("at", "id"))
         verbs.delete_leg(LEG)
-        reader.until(Ended(LEG, EndCause.CANCELLED))
+        # Its end is a hang-up where a slow machine let it be answered meanwhile.
+        while SimulatedHappening.objects.exists():
+            reader.quiet(0.1)
         return [round((row.at - rows[1].at).total_seconds(), 3) for row in rows[1:]]
 
     assert plan() == plan()
