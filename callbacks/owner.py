@@ -44,7 +44,7 @@ class CallbackOwner:
     def exists(self, owner: str) -> bool:
         return Callback.objects.filter(pk=owner).exists()
 
-    def describe(self, owner: str) -> Description | None:
+    def describe(self, owner: str, now: datetime) -> Description | None:
         callback = Callback.objects.filter(pk=owner).only("service_name", "customer_number", "user_data").first()
         if callback is None:
             return None

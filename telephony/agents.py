@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
@@ -23,6 +24,7 @@ LEGLESS = timedelta(seconds=5)
 
 State = Agent.State
 AT_WORK = (State.RESERVED, State.ON_CALL)
+_NO_WRAP_UP: dict[str, Any] = {"wrap_up_until": None, "wrap_up_for": ""}
 _LIVE_LEG = Exists(Leg.objects.filter(~Q(state=LegState.ENDED), agent=OuterRef("pk")))
 
 
@@ -33,7 +35,7 @@ class AgentBusy(Exception):
 def go_ready(agent: Agent, now: datetime) -> None:
     """Log in, come back from not ready, or end wrap-up early. Raises AgentBusy while reserved or on a call."""
     moved = Agent.objects.filter(pk=agent.pk, state__in=[State.LOGGED_OUT, State.NOT_READY, State.WRAP_UP]).update(
-        state=State.READY, reason="", state_since=now, idle_since=now, wrap_up_until=None, next_state="", next_reason=""
+        state=State.READY, reason="", state_since=now, idle_since=now, next_state="", next_reason="", **_NO_WRAP_UP
     )
     if not moved and Agent.objects.filter(pk=agent.pk, state__in=AT_WORK).update(next_state="", next_reason=""):
         raise AgentBusy
@@ -52,7 +54,7 @@ def log_out(agent: Agent, now: datetime) -> None:
 
 def _leave(agent: Agent, state: Agent.State, reason: str, now: datetime) -> None:
     moved = Agent.objects.filter(~Q(state__in=AT_WORK), pk=agent.pk).update(
-        state=state, reason=reason, state_since=now, wrap_up_until=None, next_state="", next_reason=""
+        state=state, reason=reason, state_since=now, next_state="", next_reason="", **_NO_WRAP_UP
     )
     if not moved:
         Agent.objects.filter(pk=agent.pk).update(next_state=state, next_reason=reason)
@@ -96,6 +98,7 @@ def _release(agent: Agent, now: datetime) -> None:
     changes: dict[str, object] = {}
     if state == State.WRAP_UP:
         changes["wrap_up_until"] = now + timedelta(seconds=agent.release_wrap_up)
+        changes["wrap_up_for"] = agent.reserved_for
     else:
         changes |= {"next_state": "", "next_reason": ""}
     held = Agent.objects.filter(~_LIVE_LEG, pk=agent.pk, reservation=agent.reservation, reserved_for__isnull=False)
@@ -139,9 +142,9 @@ def end_wrap_ups(now: datetime) -> int:
             reason=F("next_reason"),
             state_since=now,
             idle_since=now,
-            wrap_up_until=None,
             next_state="",
             next_reason="",
+            **_NO_WRAP_UP,
         )
         if moved:
             kick(MATCH_AGENT, name)

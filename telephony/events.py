@@ -113,6 +113,14 @@ class ReservationExpired:
     reservation: str
 
 
+@dataclass(frozen=True)
+class TargetSwitched:
+    """Its target list went on by itself: `target` is what is now looked for, `why` says so to a supervisor."""
+
+    target: str
+    why: str
+
+
 CallEvent = (
     LegDialling
     | LegAnswered
@@ -125,4 +133,5 @@ CallEvent = (
     | AgentReserved
     | DialGranted
     | ReservationExpired
+    | TargetSwitched
 )

@@ -115,6 +115,21 @@ class Agent(models.Model):
     )
     switch = models.ForeignKey(Switch, on_delete=models.PROTECT, related_name="agents")
     sip_address = models.CharField(max_length=128, help_text="The agent's phone in the switch's syntax: PJSIP/kate")
+    # With a default of the database: processes of the release before still insert while hosts are upgraded.
+    number = models.CharField(
+        max_length=64,
+        blank=True,
+        db_default="",
+        help_text="The agent's telephone number, for services that call agents through a route point: 4030123.",
+    )
+    place = models.ForeignKey(
+        "Place",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="agents",
+        help_text="Where the agent sits: the phone there rings instead of the agent's own.",
+    )
     state = models.CharField(max_length=16, choices=State, default=State.LOGGED_OUT)
     reason = models.CharField(max_length=64, blank=True, help_text="Why the agent is not ready.")
     state_since = models.DateTimeField(db_default=Now())
@@ -127,6 +142,10 @@ class Agent(models.Model):
     reservation = models.CharField(max_length=40, blank=True, editable=False)
     reserved_until = models.DateTimeField(null=True, editable=False)
     wrap_up_until = models.DateTimeField(null=True, editable=False)
+    # With a default of the database: processes of the release before still insert while hosts are upgraded.
+    wrap_up_for = models.CharField(
+        max_length=64, blank=True, db_default="", editable=False, help_text="The owner whose call is wrapped up."
+    )
     # A release that waits for the agent's leg to end: what the agent becomes then.
     release_as = models.CharField(max_length=16, choices=State, blank=True, editable=False)
     release_reason = models.CharField(max_length=64, blank=True, editable=False)
@@ -144,6 +163,8 @@ class Agent(models.Model):
             models.CheckConstraint(
                 condition=~Q(state="wrap_up") | Q(wrap_up_until__isnull=False), name="agent_wrap_up_ends"
             ),
+            # A place has one phone.
+            models.UniqueConstraint(fields=["place"], condition=~Q(state="logged_out"), name="agent_one_at_a_place"),
         ]
         indexes = [
             # The matcher: ready agents, longest idle first.
@@ -152,6 +173,15 @@ class Agent(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def phone(self) -> str:
+        """What rings for the agent, in the syntax of `phone_switch_id`: the place's phone, else their own."""
+        return self.place.phone if self.place else self.sip_address
+
+    @property
+    def phone_switch_id(self) -> int:
+        return self.place.switch_id if self.place else self.switch_id
 
 
 class AgentGroup(models.Model):
@@ -198,6 +228,16 @@ class Place(models.Model):
     name = models.CharField(max_length=64, unique=True, help_text="The name in targets: Desk1@StatServer.AP")
     switch = models.ForeignKey(Switch, on_delete=models.PROTECT, related_name="places")
     phone = models.CharField(max_length=128, help_text="The phone in the switch's syntax: PJSIP/desk1")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PlaceGroup(models.Model):
+    """Places that are a target together: whoever is logged in at one of them."""
+
+    name = models.CharField(max_length=64, unique=True, help_text="The name in targets: Floor2@StatServer.GP")
+    places = models.ManyToManyField(Place, related_name="groups", blank=True)
 
     def __str__(self) -> str:
         return self.name

@@ -98,7 +98,9 @@ def _show(request: HttpRequest, agent: Agent) -> HttpResponse:
         "title": f"{agent.get_state_display()} · Desk",
         "agent": agent,
         "at_work": at_work,
-        "owner": upwards.owner().describe(agent.reserved_for) if at_work and agent.reserved_for else None,
+        "owner": upwards.owner().describe(agent.reserved_for, timezone.now())
+        if at_work and agent.reserved_for
+        else None,
         "listening": lease.is_live(agent.switch_id),
         "form": NotReadyForm(),
     }

@@ -18,8 +18,9 @@ from telephony.switch import Sounds
 class WantedLeg:
     """The leg of one attempt. An attempt whose leg has ended is never created again.
 
-    Exactly one of `number` (a customer, through `route_point`) and `agent` (an agent's own phone) says whom to ring.
-    `ring_seconds` bounds the ringing. `hears` is what the leg should be hearing while it is not joined.
+    Exactly one of `number` (a customer, through `route_point`) and `agent` says whom to ring; an agent is rung at their
+    own phone, or, with a `route_point`, at their number through it. `ring_seconds` bounds the ringing. `hears` is what
+    the leg should be hearing while it is not joined. `attached` are (key, text) pairs of data for whoever answers.
     """
 
     attempt: int
@@ -31,6 +32,7 @@ class WantedLeg:
     caller_name: str = ""
     detect: bool = False
     hears: Sounds | None = None
+    attached: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
         call.AgentReserved,
         call.DialGranted,
         call.ReservationExpired,
+        call.TargetSwitched,
     )
 }
 

@@ -145,8 +145,10 @@ def test_a_customer_who_is_gone_is_no_fault(as_kate: Client, kate: Agent) -> Non
 
 def test_what_an_owner_says_of_itself() -> None:
     callback = CallbackFactory.create(user_data={"age": 36})
-    assert owner().describe(callback.pk) == Description("voice-userterm-immediate", "916504661232", (("age", "36"),))
-    assert owner().describe("369-gone") is None
+    assert owner().describe(callback.pk, timezone.now()) == Description(
+        "voice-userterm-immediate", "916504661232", (("age", "36"),)
+    )
+    assert owner().describe("369-gone", timezone.now()) is None
 
 
 def test_a_silent_switch_is_told(as_kate: Client, kate: Agent) -> None:
