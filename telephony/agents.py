@@ -6,16 +6,18 @@ agent with a live leg is never released: the release is written down and carried
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from scheduling.kick import kick
 from telephony import upwards
 from telephony.events import ReservationExpired
-from telephony.models import Agent, Leg
+from telephony.models import Agent, Leg, Place
 from telephony.switch import LegState
 
 MATCH_AGENT = "telephony.tasks.match_agent"
@@ -32,18 +34,31 @@ class AgentBusy(Exception):
     """The agent is reserved, on a call or in wrap-up: the wish is kept and taken up when that ends."""
 
 
+class PlaceRefused(Exception):
+    """The agent cannot sit there; nothing was changed. Its text says why, for the desk."""
+
+
 def go_ready(agent: Agent, now: datetime) -> None:
-    """Log in, come back from not ready, or end wrap-up early. Raises AgentBusy while reserved or on a call."""
-    moved = Agent.objects.filter(pk=agent.pk, state__in=[State.LOGGED_OUT, State.NOT_READY, State.WRAP_UP]).update(
-        state=State.READY, reason="", state_since=now, idle_since=now, next_state="", next_reason="", **_NO_WRAP_UP
-    )
+    """Log in, come back from not ready, or end wrap-up early.
+
+    Raises AgentBusy while reserved or on a call, and PlaceRefused where somebody else meanwhile sits at the agent's
+    place.
+    """
+    resting = Agent.objects.filter(pk=agent.pk, state__in=[State.LOGGED_OUT, State.NOT_READY, State.WRAP_UP])
+    with _alone_at(agent.place, agent):
+        moved = resting.update(
+            state=State.READY, reason="", state_since=now, idle_since=now, next_state="", next_reason="", **_NO_WRAP_UP
+        )
     if not moved and Agent.objects.filter(pk=agent.pk, state__in=AT_WORK).update(next_state="", next_reason=""):
         raise AgentBusy
     kick(MATCH_AGENT, agent.name)
 
 
 def go_not_ready(agent: Agent, reason: str, now: datetime) -> None:
-    """Take no more calls, for a reason. Raises AgentBusy when it will be taken up after the present call."""
+    """Take no more calls, for a reason. Raises AgentBusy when it will be taken up after the present call.
+
+    Logs in who was logged out, and so raises PlaceRefused like go_ready.
+    """
     _leave(agent, State.NOT_READY, reason, now)
 
 
@@ -52,10 +67,43 @@ def log_out(agent: Agent, now: datetime) -> None:
     _leave(agent, State.LOGGED_OUT, "", now)
 
 
+def sit(agent: Agent, place: Place | None) -> None:
+    """Choose where the agent sits, whose phone rings from then on; None is the agent's own phone.
+
+    Raises PlaceRefused while reserved or on a call, and where somebody else who is logged in sits.
+    """
+    if place and Agent.objects.filter(~Q(pk=agent.pk), ~Q(state=State.LOGGED_OUT), place=place).exists():
+        raise PlaceRefused(_taken(agent, place))
+    with _alone_at(place, agent):
+        moved = Agent.objects.filter(~Q(state__in=AT_WORK), pk=agent.pk).update(place=place)
+    if not moved:
+        raise PlaceRefused("You can change your place when the present call is over.")
+    # What is wanted of a place may now be wanted of this agent.
+    kick(MATCH_AGENT, agent.name)
+
+
+@contextmanager
+def _alone_at(place: Place | None, agent: Agent) -> Iterator[None]:
+    """Two who log in at one place at the same moment: the second one is told (constraint `agent_one_at_a_place`)."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        if place is None or "agent_one_at_a_place" not in str(error):
+            raise
+        raise PlaceRefused(_taken(agent, place)) from error
+
+
+def _taken(agent: Agent, place: Place) -> str:
+    there = Agent.objects.filter(~Q(pk=agent.pk), ~Q(state=State.LOGGED_OUT), place=place).first()
+    return f"{place} is taken by {there}." if there else f"{place} was taken a moment ago. Try again."
+
+
 def _leave(agent: Agent, state: Agent.State, reason: str, now: datetime) -> None:
-    moved = Agent.objects.filter(~Q(state__in=AT_WORK), pk=agent.pk).update(
-        state=state, reason=reason, state_since=now, next_state="", next_reason="", **_NO_WRAP_UP
-    )
+    with _alone_at(agent.place, agent):
+        moved = Agent.objects.filter(~Q(state__in=AT_WORK), pk=agent.pk).update(
+            state=state, reason=reason, state_since=now, next_state="", next_reason="", **_NO_WRAP_UP
+        )
     if not moved:
         Agent.objects.filter(pk=agent.pk).update(next_state=state, next_reason=reason)
         raise AgentBusy
