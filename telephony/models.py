@@ -304,21 +304,28 @@ class QueueEntry(models.Model):
 
 
 class QueueMeasure(models.Model):
-    """What was measured of a virtual queue, in seconds.
+    """What was measured of a virtual queue: running means over about the last fifty, with their variance.
 
     `handling`: how long an agent is taken up by one call, wrap-up included. `reach`: from the dial until a human is on
-    the line. Both are running means over about the last fifty. `start`: the estimated wait time by which scheduled
-    callbacks were last started, kept for when nobody is logged in.
+    the line; both in seconds. `no_show`: the share of attempts at a customer that found nobody. `abandoned`: the share
+    of those who left the line before an agent was theirs. `start`: the estimated wait, in seconds, by which scheduled
+    callbacks were last started, kept for when nobody is logged in. `correction`: the factor that the estimates of the
+    queue are multiplied by, from what came of earlier ones (`telephony.predictions`).
     """
 
     class What(models.TextChoices):
         HANDLING = "handling", "Handling time"
         REACH = "reach", "Time to reach a customer"
+        NO_SHOW = "no_show", "Share of attempts that found nobody"
+        ABANDONED = "abandoned", "Share that left before an agent"
         START = "start", "EWT of the last starts"
+        CORRECTION = "correction", "Correction of the EWT"
 
     queue = models.CharField(max_length=64)
-    what = models.CharField(max_length=8, choices=What)
+    what = models.CharField(max_length=16, choices=What)
     seconds = models.FloatField()
+    # With a default of the database: processes of the release before still insert while hosts are upgraded.
+    variance = models.FloatField(default=0.0, db_default=0.0)
     measured = models.PositiveIntegerField(default=1, help_text="How often.")
     measured_at = models.DateTimeField()
 
@@ -330,7 +337,117 @@ class QueueMeasure(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.queue}: {self.get_what_display()} {self.seconds:.0f} s"
+        unit = "s" if self.what in {self.What.HANDLING, self.What.REACH, self.What.START} else ""
+        return f"{self.queue}: {self.get_what_display()} {self.seconds:.3g} {unit}".rstrip()
+
+
+class HourMeasure(models.Model):
+    """The same for one hour of the week, in the site's time zone: 0 is Monday from midnight to one, 167 Sunday's last.
+
+    Only what is measured; fifty measurements are about what a busy queue has in that hour of one week.
+    """
+
+    queue = models.CharField(max_length=64)
+    what = models.CharField(max_length=16, choices=QueueMeasure.What)
+    hour = models.PositiveSmallIntegerField(validators=[MaxValueValidator(167)])
+    mean = models.FloatField()
+    variance = models.FloatField(default=0.0)
+    measured = models.PositiveIntegerField(default=1, help_text="How often.")
+    measured_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # One of a kind for a queue and hour; measuring is an upsert on it.
+            models.UniqueConstraint(fields=["hour", "queue", "what"], name="hour_measure_once"),
+            models.CheckConstraint(condition=Q(mean__gte=0), name="hour_measure_not_negative"),
+            models.CheckConstraint(condition=Q(hour__lte=167), name="hour_measure_of_a_week"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.queue}, hour {self.hour}: {self.get_what_display()} {self.mean:.3g}"
+
+
+class Prediction(models.Model):
+    """What an owner was predicted when it took its place in a queue, and what came of it.
+
+    Seconds count from `made_at` until an agent is reserved. `earliest`: sooner it could not be served, because its time
+    had not come and the customer had to be reached. `uncorrected` is what the estimator said of the queue alone; times
+    `correction`, and not before `earliest`, it is `ewt`. `ahead` counts who stood before it, `agents` who was logged in
+    for it. `hour` is that of the week. Without `outcome` it is open; `waited` is known of those who were served.
+    An owner that is deleted is forgotten here; the figures stay for a while (`telephony.predictions`).
+    """
+
+    class Outcome(models.TextChoices):
+        SERVED = "served", "An agent was reserved"
+        LEFT = "left", "The customer left the line"
+        PUT_OFF = "put_off", "Not to be judged: something else than the queue kept it waiting"
+
+    owner = models.CharField(max_length=64, blank=True)
+    queue = models.CharField(max_length=64)
+    made_at = models.DateTimeField()
+    hour = models.PositiveSmallIntegerField()
+    ahead = models.PositiveIntegerField()
+    agents = models.PositiveIntegerField()
+    uncorrected = models.FloatField()
+    correction = models.FloatField()
+    earliest = models.FloatField()
+    ewt = models.FloatField()
+    p90 = models.FloatField()
+    outcome = models.CharField(max_length=8, choices=Outcome, blank=True)
+    settled_at = models.DateTimeField(null=True)
+    waited = models.FloatField(null=True)
+
+    class Meta:
+        constraints = [
+            # Settling looks it up; a new one takes the place of one that was left open.
+            models.UniqueConstraint(fields=["owner"], condition=Q(outcome=""), name="prediction_one_open"),
+            models.CheckConstraint(
+                condition=Q(outcome="served", waited__isnull=False) | (~Q(outcome="served") & Q(waited__isnull=True)),
+                name="prediction_waited_iff_served",
+            ),
+        ]
+        indexes = [
+            # Forgetting a deleted owner.
+            models.Index(fields=["owner"], name="prediction_of_owner", condition=~Q(owner="")),
+            # How right the last ones of each queue were.
+            models.Index(fields=["queue", "settled_at"], name="prediction_settled", condition=~Q(outcome="")),
+            # Removing the old ones.
+            models.Index(fields=["made_at"], name="prediction_made"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.queue}: {self.ewt:.0f} s, {self.get_outcome_display() or 'open'}"
+
+
+class QueueAccuracy(models.Model):
+    """How right the predictions of a queue were, of those that were settled in the last `hours`.
+
+    Errors are predicted less real seconds: a positive `bias` says that customers were told more than they waited.
+    `within_p90` is the share of those who waited no longer than their p90: 0.9 is right.
+    """
+
+    DAY, WEEK = 24, 168
+
+    queue = models.CharField(max_length=64)
+    hours = models.PositiveSmallIntegerField(choices=[(DAY, "24 hours"), (WEEK, "7 days")])
+    judged = models.PositiveIntegerField()
+    left = models.PositiveIntegerField()
+    put_off = models.PositiveIntegerField()
+    bias = models.FloatField(null=True)
+    mean_absolute = models.FloatField(null=True)
+    p90_absolute = models.FloatField(null=True)
+    within_p90 = models.FloatField(null=True)
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "queue accuracies"
+        constraints = [
+            # Computed anew each minute, by an upsert.
+            models.UniqueConstraint(fields=["queue", "hours"], name="queue_accuracy_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.queue}, {self.get_hours_display()}: {self.judged} judged"
 
 
 class Call(models.Model):
