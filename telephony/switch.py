@@ -63,13 +63,17 @@ class EndCause(StrEnum):
 
 @dataclass(frozen=True)
 class LegRequest:
-    """What `create_leg` needs. `endpoint` is in the switch's own syntax (for Asterisk `PJSIP/4711@trunk`)."""
+    """What `create_leg` needs. `endpoint` is in the switch's own syntax (for Asterisk `PJSIP/4711@trunk`).
+
+    `attached` are (key, text) pairs for the phone that rings, where the switch can hand them over; personal data.
+    """
 
     id: str
     endpoint: str
     caller_number: str = ""
     caller_name: str = ""
     detect: bool = False  # run call progress detection as soon as the leg is answered
+    attached: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from pathlib import PurePosixPath
 
@@ -17,7 +18,10 @@ from telephony.asterisk.ari import (
     part,
     unexpected,
 )
+from telephony.asterisk.headers import headers
 from telephony.switch import LegRequest, LegSeen, Rejected, Sounds, Unavailable, Verdict
+
+logger = logging.getLogger(__name__)
 
 # Asterisk takes no request body above 40 kB. A looped list is repeated up to that (some 700 times), so that it goes on
 # for hours while none of our processes is alive: Asterisk has no other way to repeat a list.
@@ -34,6 +38,9 @@ PREFIX_VARIABLE = "CB_PREFIX"
 BEEP_NUMBER_VARIABLE = "CB_BEEP"
 # The one word on a channel that its list shows wherever the channel is: by it each installation knows its own legs.
 ACCOUNT_FUNCTION = "CHANNEL(accountcode)"
+# Written on a channel that is not dialled yet, it goes out with the INVITE.
+HEADER_FUNCTION = "PJSIP_HEADER(add,{name})"
+SIP_PHONE = "PJSIP/"
 # Read by the listener when the dialplan comes back after the beep.
 BEEP_MEDIA_VARIABLE = "CB_BEEP_MEDIA"
 BEEP_EXTENSION = "beep"
@@ -65,6 +72,7 @@ class AsteriskSwitch:
             variables["CONNECTEDLINE(num,i)"] = request.caller_number
         if request.caller_name:
             variables["CONNECTEDLINE(name,i)"] = request.caller_name
+        variables |= _header_variables(request)
         answer = self.ari.request(
             "POST",
             "/channels/create",
@@ -184,6 +192,21 @@ class AsteriskSwitch:
             if answer.is_error:
                 raise unexpected(answer)
         return True
+
+
+def _header_variables(request: LegRequest) -> dict[str, str]:
+    """The attached data as SIP headers. Another channel driver has none: its phone rings without the data."""
+    if not request.attached:
+        return {}
+    if not request.endpoint.startswith(SIP_PHONE):
+        logger.warning("leg %s: not a SIP phone, it is not given the attached data", request.id)
+        return {}
+    made, short = headers(request.attached)
+    if short:
+        # Neither keys nor texts: they are the customer's own words.
+        total = len(request.attached)
+        logger.warning("leg %s: %s of %s attached texts are cut or left out", request.id, short, total)
+    return {HEADER_FUNCTION.format(name=name): value for name, value in made}
 
 
 def playback_id(leg: str, number: int) -> str:

@@ -10,7 +10,8 @@ It holds four calls at once (PJSIP as built) and answers a fifth with 486; bench
 
     {"t": 1.5, "event": "ready"}
     {"t": 1.5, "event": "expecting", "number": "4711"}
-    {"t": 1.5, "event": "invite" | "answered" | "ended", "number": "4711", "call": 3, "from": "...", "detail": "..."}
+    {"t": 1.5, "event": "invite" | "answered" | "ended", "number": "4711", "call": 3, "from": "...", "detail": "...",
+        "headers": {"X-...": "..."}}
 """
 
 from __future__ import annotations
@@ -144,7 +145,8 @@ class Phone(pj.Account):  # type: ignore[misc]
         behaviour = self.behaviours.get(number, Behaviour(code=404, ring=False))
         call = Call(self, prm.callId, number, behaviour)
         self.calls[call.serial] = call
-        call.say("invite", **{"from": _first(r"(?im)^From:\s*(.*?)\s*$", request)})
+        headers = dict(re.findall(r"(?im)^(X-[^:\s]*)\s*:\s*(.*?)\s*$", request))
+        call.say("invite", **{"from": _first(r"(?im)^From:\s*(.*?)\s*$", request), "headers": headers})
         if behaviour.early:
             call.reply(183)
         elif behaviour.ring:

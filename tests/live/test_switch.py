@@ -156,6 +156,69 @@ def test_a_customer_is_recognised_hears_the_announcement_and_talks_to_an_agent(
     assert ann.wait("invite")["from"].startswith('"Acme" <sip:4930555@')
 
 
+def test_on_hold_the_customer_hears_music_and_both_talk_again_as_often_as_they_like(
+    switch: AsteriskSwitch, hearing: Hearing, asterisk: Asterisk, phones: Phones, tmp_path: Path
+) -> None:
+    """The agent was there first and heard a tone of their own meanwhile; music is 900 Hz, the agent's tone 600 Hz."""
+    asterisk.add_sound("Test/music.wav", audio.tone(900, 20))
+    asterisk.add_sound("Test/patience.wav", audio.tone(600, 20))
+    kate = phones.agent("kate", answer_after=0.1, play=audio.tone(450, 30).write(tmp_path / "a.wav"))
+    ann = phones.customer(answer_after=0.1, play=audio.tone(700, 30).write(tmp_path / "c.wav"))
+    agent = f"cb-leg-{next(_ids)}"
+    switch.create_leg(LegRequest(agent, kate.sip_address))
+    switch.dial_leg(agent, timeout=10)
+    hearing.wait(Answered, agent)
+    switch.play(agent, Sounds(1, ("Test/patience.wav",), loop=True))
+    time.sleep(1)
+    customer = ring(switch, asterisk, ann)
+    hearing.wait(Answered, customer)
+    bridge = f"cb-bridge-{customer}"
+    switch.stop(agent, 1)
+    for number in (1, 2, 3):
+        switch.join(bridge, (customer, agent))
+        hearing.wait(EnteredBridge, customer, count=number)
+        hearing.wait(EnteredBridge, agent, count=number)
+        time.sleep(1.2)
+        for leg in (customer, agent):
+            switch.hold(bridge, leg)
+        if number < 3:
+            switch.play(customer, Sounds(number, ("Test/music.wav",), loop=True))
+            time.sleep(1.2)
+            switch.stop(customer, number)
+    for leg in (customer, agent):
+        hearing.wait(LeftBridge, leg, count=3)
+        switch.delete_leg(leg)
+        hearing.ended(leg)
+
+    around = [kind for _ in range(3) for kind in (EnteredBridge, LeftBridge)]
+    for leg in (customer, agent):
+        assert [type(event) for event in hearing.of(leg)][4:] == [*around, Ended]
+    heard = ann.heard()
+    assert 3 <= heard.seconds_of_tone(450) <= 4.5, "three talks"
+    assert 2 <= heard.seconds_of_tone(900) <= 3, "two holds"
+    assert kate.heard().seconds_of_tone(900) == 0, "the music is the customer's"
+    assert kate.heard().seconds_of_tone(700) >= 3
+    assert kate.heard().seconds_of_tone(600) >= 0.8
+
+
+def test_attached_data_reach_the_agents_phone_as_headers(
+    switch: AsteriskSwitch, hearing: Hearing, asterisk: Asterisk, phones: Phones
+) -> None:
+    kate = phones.agent("kate", answer_after=0.1)
+    udata = '{"usr_reason": "billing, urgent; ${EVIL} 100%", "usr_customer_name": "Bøb \\"B\\" Markel"}'
+    attached = (("GMS_UserData", udata), ("usr reason", "two\r\nX-Evil: lines"), ("usr_long", "z" * 5000), ("x", ""))
+    leg = f"cb-leg-{next(_ids)}"
+    switch.create_leg(LegRequest(leg, kate.sip_address, attached=attached))
+    switch.dial_leg(leg, timeout=10)
+    hearing.wait(Answered, leg)
+    headers = kate.wait("invite")["headers"]
+    assert headers == {
+        "X-GMS_UserData": udata,
+        "X-usr-reason": "two X-Evil: lines",
+        "X-usr_long": "z" * 1000,
+    }
+
+
 def test_a_machine_gets_its_message_after_the_beep(
     switch: AsteriskSwitch, hearing: Hearing, asterisk: Asterisk, phones: Phones, greeting: Path
 ) -> None:

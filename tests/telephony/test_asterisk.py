@@ -16,6 +16,7 @@ import pytest
 from telephony.asterisk import AsteriskSwitch, connect
 from telephony.asterisk.causes import TRUNK_CAUSES, UNANSWERED, end_cause
 from telephony.asterisk.client import leg_and_number, media_of, playback_id
+from telephony.asterisk.headers import headers
 from telephony.asterisk.translate import BeepOver, Detect, Fact, Replaced, Translator
 from telephony.switch import (
     Answered,
@@ -313,6 +314,47 @@ def test_a_switch_in_trouble_is_unavailable(act: str, trouble: httpx2.Response |
     ari = FakeAri(trouble, *[says(503)] * 3)
     with pytest.raises(Unavailable):
         ACTS[act](ari.switch)
+
+
+def test_an_agents_phone_is_given_the_attached_data_before_it_rings() -> None:
+    ari = FakeAri(httpx2.Response(200))
+    ari.switch.create_leg(LegRequest(LEG, "PJSIP/kate", attached=(("usr_reason", "billing"), ("Kunden Nr.", "5"))))
+    assert ari.asked[0].url.path == "/ari/channels/create"
+    variables = json.loads(ari.asked[0].content)["variables"]
+    assert {name: value for name, value in variables.items() if "HEADER" in name} == {
+        "PJSIP_HEADER(add,X-usr_reason)": "billing",
+        "PJSIP_HEADER(add,X-Kunden-Nr.)": "5",
+    }
+
+
+def test_another_phone_rings_without_the_data_and_the_log_does_not_hold_them(caplog: pytest.LogCaptureFixture) -> None:
+    ari = FakeAri(httpx2.Response(200), httpx2.Response(200))
+    ari.switch.create_leg(LegRequest(LEG, "IAX2/kate", attached=(("usr_reason", "billing"),)))
+    assert "HEADER" not in ari.asked[0].content.decode()
+    ari.switch.create_leg(LegRequest(LEG, "PJSIP/kate", attached=(("usr_reason", "billing" * 1000),)))
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("telephony")] == [
+        f"leg {LEG}: not a SIP phone, it is not given the attached data",
+        f"leg {LEG}: 1 of 1 attached texts are cut or left out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("attached", "made", "short"),
+    [
+        ([], [], 0),
+        ([("usr_reason", " billing\n")], [("X-usr_reason", "billing")], 0),
+        ([("a", ""), ("b", " \t ")], [], 0),
+        ([("Kunde:\r\nNr", "a\r\n\u2028b\x85c")], [("X-Kunde---Nr", "a b c")], 0),
+        ([("k" * 128, "v")], [("X-" + "k" * 64, "v")], 0),
+        ([("a b", "first"), ("a-b", "second")], [("X-a-b", "first")], 1),
+        # 999 bytes of two-byte letters and no half one.
+        ([("k", "x" + "ü" * 600)], [("X-k", "x" + "ü" * 499)], 1),
+        ([("a", "v" * 1000), ("b", "v" * 1000), ("c", "v")], [("X-a", "v" * 1000), ("X-b", "v" * 994)], 2),
+    ],
+    ids=["none", "one", "empty", "lines", "long name", "same name", "long text", "no more room"],
+)
+def test_attached_data_as_headers(attached: list[tuple[str, str]], made: list[tuple[str, str]], short: int) -> None:
+    assert headers(attached) == (tuple(made), short)
 
 
 def test_a_dial_is_repeated_until_the_leg_is_in_the_application() -> None:
