@@ -431,7 +431,7 @@ class QueueAccuracy(models.Model):
     queue = models.CharField(max_length=64)
     hours = models.PositiveSmallIntegerField(choices=[(DAY, "24 hours"), (WEEK, "7 days")])
     judged = models.PositiveIntegerField()
-    left = models.PositiveIntegerField()
+    abandoned = models.PositiveIntegerField()
     put_off = models.PositiveIntegerField()
     bias = models.FloatField(null=True)
     mean_absolute = models.FloatField(null=True)

@@ -129,7 +129,7 @@ class Migration(migrations.Migration):
                 ("queue", models.CharField(max_length=64)),
                 ("hours", models.PositiveSmallIntegerField(choices=[(24, "24 hours"), (168, "7 days")])),
                 ("judged", models.PositiveIntegerField()),
-                ("left", models.PositiveIntegerField()),
+                ("abandoned", models.PositiveIntegerField()),
                 ("put_off", models.PositiveIntegerField()),
                 ("bias", models.FloatField(null=True)),
                 ("mean_absolute", models.FloatField(null=True)),
