@@ -1,4 +1,5 @@
-// Says whether the page is live, lets clocks run between two refreshes, and keeps folds open over a refresh.
+// Says whether the page is live, lets clocks run between two refreshes, keeps folds open over a refresh, and refreshes
+// at once when somebody looks again or the connection is back.
 (() => {
   "use strict";
 
@@ -31,6 +32,7 @@
     if (!event.detail.successful) return;
     failed = false;
     lastAnswer = Date.now();
+    readServerClock(event.detail.xhr);
     showLive();
   };
   const onFailure = () => {
@@ -39,7 +41,16 @@
   };
 
   // ---- clocks: "for 3:07", counted by the server's clock
-  const offset = Number(document.body.dataset.now) * 1000 - Date.now();
+  let offset = Number(document.body.dataset.now) * 1000 - Date.now();
+
+  // An answer is always older than it says: of several the freshest counts. A leap is a clock that was set.
+  const readServerClock = (answer) => {
+    const stamp = Number(answer.getResponseHeader("X-Server-Time")) * 1000;
+    if (!stamp) return;
+    const found = stamp - Date.now();
+    if (found > offset || offset - found > 2000) offset = found;
+  };
+
   const pad = (number) => String(number).padStart(2, "0");
 
   const runClocks = () => {
@@ -62,6 +73,19 @@
   const restoreFolds = () => {
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   };
+
+  // ---- somebody looks again, a laptop wakes, the network is back: what stands here may be old
+  const refreshNow = () => {
+    const part = livePart();
+    if (!part) return;
+    // What was asked before the sleep may never be answered, and would hold the next question up.
+    if (Date.now() - lastAnswer > 5000) htmx.trigger(part, "htmx:abort");
+    htmx.trigger(part, "refresh");
+  };
+  window.addEventListener("online", refreshNow);
+  window.addEventListener("pageshow", (event) => event.persisted && refreshNow());
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refreshNow());
+  document.addEventListener("resume", refreshNow);
 
   document.body.addEventListener("htmx:afterRequest", onAnswer);
   for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
