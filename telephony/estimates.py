@@ -12,7 +12,7 @@ from typing import Literal
 from django.db import connection
 
 from telephony import matching, targets
-from telephony.ewt import HANDLING, Estimate, Starts, wait
+from telephony.ewt import HANDLING, AgentsNow, Estimate, Outlook, Starts
 from telephony.models import Agent, QueueEntry, QueueMeasure
 
 # A measure counts for a fiftieth of the mean once there were fifty, so that the mean follows the day.
@@ -88,7 +88,9 @@ def for_starts(queue: str, target: str, *, now: datetime) -> Starts:
     """
     figures = _figures(queue, targets.parse(target).key, None)
     last_known = figures.last_start or timedelta()
-    starts = Starts(figures.ahead, figures.handling, figures.agents, last_known)
+    agents = [AgentsNow(frozenset({queue}), figures.agents)]
+    outlook = Outlook(queue, {queue: figures.ahead}, agents) if figures.agents else None
+    starts = Starts(outlook, last_known)
     next_one = starts.ewt(already_started=0)
     if figures.agents and (figures.last_start is None or abs(next_one - last_known) >= WORTH_STORING):
         stored = QueueMeasure(
@@ -147,6 +149,6 @@ def _figures(queue: str, target_key: str, owner: str | None) -> _Figures:
 
 
 def _estimate(figures: _Figures) -> Estimate:
-    known = wait(figures.ahead, figures.handling, figures.agents)
+    known = figures.ahead * figures.handling / figures.agents if figures.agents else None
     ewt = figures.last_start or timedelta() if known is None else known
     return Estimate(ewt, figures.ahead, figures.waiting, figures.agents, figures.handling)
