@@ -6,9 +6,10 @@ from collections.abc import Collection
 from datetime import datetime
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from telephony.events import Party
@@ -253,11 +254,15 @@ class VirtualQueue(models.Model):
 
 
 class QueueEntry(models.Model):
-    """A callback's place in its virtual queue, and what it wants there now.
+    """A callback's place in its virtual queue, what it wants there now, and which targets are looked for.
 
     `eligible_at` is null while it may not be served (retrying, ringing, talking): the entry keeps its place all the
-    same.
+    same. Entries that want the same of the same queue are one `line`: in it the order is by place alone, however long
+    they wait, so that the matcher looks at the first of each line, not at everybody (`telephony.lines`).
     """
+
+    # `step` while only the preferred agent is looked for.
+    PREFERRED = -1
 
     class Wants(models.TextChoices):
         DIAL = "dial", "A dial"
@@ -265,10 +270,11 @@ class QueueEntry(models.Model):
 
     owner = models.CharField(max_length=64, primary_key=True)
     queue = models.CharField(max_length=64)
-    target_key = models.CharField(max_length=128, help_text="The parsed target: GA:Billing, A:kate.")
+    # What the release before matches by, written for it alone; an entry that it inserts has no line until the tick
+    # gives it one (`queues.adopt`).
+    target_key = models.CharField(max_length=128, db_default="", editable=False)
     wants = models.CharField(max_length=8, choices=Wants, blank=True)
     visit = models.PositiveIntegerField(help_text="The visit of the stage that wants it.")
-    priority = models.IntegerField(default=0)
     place_at = models.DateTimeField(help_text="Earlier is further ahead; kept over retries.")
     eligible_at = models.DateTimeField(null=True)
     reserve_seconds = models.PositiveIntegerField()
@@ -276,27 +282,47 @@ class QueueEntry(models.Model):
     granted_until = models.DateTimeField(
         null=True, help_text="Until then an agent is counted on for the dial, although nobody waits on the line yet."
     )
-    # With a default of the database: processes of the release before still insert while hosts are upgraded.
+    priority = models.IntegerField(default=0)
+    # These have a default of the database: processes of the release before still insert while hosts are upgraded.
     paused = models.BooleanField(
         default=False, db_default=False, help_text="Its service is paused: nobody waits behind it meanwhile."
     )
+    priority_increment = models.IntegerField(db_default=0)
+    priority_interval = models.PositiveIntegerField(db_default=0, help_text="In seconds; 0: the priority stays.")
+    passed_over = models.JSONField(
+        db_default={}, help_text="Agents who are not offered it, each until when (seconds since 1970)."
+    )
+    target = models.TextField(db_default="", help_text="The option _target: one target or a list of them.")
+    preferred_agent = models.CharField(max_length=64, blank=True, db_default="")
+    plan_since = models.DateTimeField(null=True, help_text="When the clock of the list of targets began.")
+    step = models.SmallIntegerField(db_default=0, help_text="The element turned to last; -1: the preferred agent.")
+    step_until = models.DateTimeField(null=True, help_text="When the next element follows.")
+    keys = ArrayField(models.TextField(), db_default=[], help_text="The targets that are looked for now.")
+    line = models.CharField(max_length=32, db_default="", help_text="Queue, targets and priority, as a digest.")
 
     class Meta:
         verbose_name_plural = "queue entries"
         indexes = [
-            # The matcher: the best entry that may be served and that an agent of these targets could serve.
+            # The matcher: which lines there are, and the first of each.
             models.Index(
-                F("target_key"),
-                F("wants"),
-                F("priority").desc(),
-                F("place_at"),
-                name="queue_entry_eligible",
+                fields=["wants", "line", "place_at", "owner"],
+                name="queue_entry_line",
                 condition=Q(eligible_at__isnull=False),
             ),
             # Position in the line.
             models.Index(fields=["queue", "place_at"], name="queue_entry_place"),
             # Pacing: the grants that still count.
             models.Index(fields=["granted_until"], name="queue_entry_granted", condition=Q(granted=True)),
+            # The tick: lists of targets that go on; those that wait for an agent of theirs; those without a line.
+            models.Index(fields=["step_until"], name="queue_entry_step", condition=Q(step_until__isnull=False)),
+            models.Index(fields=["preferred_agent"], name="queue_entry_preferred", condition=Q(step=-1)),
+            models.Index(fields=["owner"], name="queue_entry_unlined", condition=Q(line="")),
+        ]
+        constraints = [
+            # Else nothing would ever end the wait for the one agent.
+            models.CheckConstraint(
+                condition=~Q(step=-1) | Q(step_until__isnull=False), name="queue_entry_preference_ends"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -308,9 +334,10 @@ class QueueMeasure(models.Model):
 
     `handling`: how long an agent is taken up by one call, wrap-up included. `reach`: from the dial until a human is on
     the line; both in seconds. `no_show`: the share of attempts at a customer that found nobody. `abandoned`: the share
-    of those who left the line before an agent was theirs. `start`: the estimated wait, in seconds, by which scheduled
-    callbacks were last started, kept for when nobody is logged in. `correction`: the factor that the estimates of the
-    queue are multiplied by, from what came of earlier ones (`telephony.predictions`).
+    of those who left the line before an agent was theirs; `waited`: how long, in seconds, they and those who were
+    served stood in it. `start`: the estimated wait, in seconds, by which scheduled callbacks were last started, kept
+    for when nobody is logged in. `correction`, `correction_p90`: the factors by which estimates of the queue are
+    multiplied, from what came of earlier ones (`telephony.predictions`).
     """
 
     class What(models.TextChoices):
@@ -318,8 +345,10 @@ class QueueMeasure(models.Model):
         REACH = "reach", "Time to reach a customer"
         NO_SHOW = "no_show", "Share of attempts that found nobody"
         ABANDONED = "abandoned", "Share that left before an agent"
+        WAITED = "waited", "Time in the line"
         START = "start", "EWT of the last starts"
         CORRECTION = "correction", "Correction of the EWT"
+        CORRECTION_P90 = "correction_p90", "Correction of the p90"
 
     queue = models.CharField(max_length=64)
     what = models.CharField(max_length=16, choices=What)
@@ -337,8 +366,7 @@ class QueueMeasure(models.Model):
         ]
 
     def __str__(self) -> str:
-        unit = "s" if self.what in {self.What.HANDLING, self.What.REACH, self.What.START} else ""
-        return f"{self.queue}: {self.get_what_display()} {self.seconds:.3g} {unit}".rstrip()
+        return f"{self.queue}: {self.get_what_display()} {self.seconds:.3g}"
 
 
 class HourMeasure(models.Model):
@@ -371,10 +399,11 @@ class Prediction(models.Model):
     """What an owner was predicted when it took its place in a queue, and what came of it.
 
     Seconds count from `made_at` until an agent is reserved. `earliest`: sooner it could not be served, because its time
-    had not come and the customer had to be reached. `uncorrected` is what the estimator said of the queue alone; times
-    `correction`, and not before `earliest`, it is `ewt`. `ahead` counts who stood before it, `agents` who was logged in
-    for it. `hour` is that of the week. Without `outcome` it is open; `waited` is known of those who were served.
-    An owner that is deleted is forgotten here; the figures stay for a while (`telephony.predictions`).
+    had not come and the customer had to be reached. `plain_ewt` and `plain_p90` are what the estimator said of the
+    queue alone; corrected, and not before `earliest`, they are `ewt` and `p90`. `ahead` counts who stood before it,
+    `agents` who was logged in for it. `hour` is that of the week. Without `outcome` it is open; `waited` is known of
+    those who were served. An owner that is deleted is forgotten here; the figures stay for a while
+    (`telephony.predictions`).
     """
 
     class Outcome(models.TextChoices):
@@ -388,8 +417,8 @@ class Prediction(models.Model):
     hour = models.PositiveSmallIntegerField()
     ahead = models.PositiveIntegerField()
     agents = models.PositiveIntegerField()
-    uncorrected = models.FloatField()
-    correction = models.FloatField()
+    plain_ewt = models.FloatField()
+    plain_p90 = models.FloatField()
     earliest = models.FloatField()
     ewt = models.FloatField()
     p90 = models.FloatField()

@@ -22,7 +22,7 @@ OF_NAMED_TARGETS = {
     "StatCallsWaiting": "those of them that want a dial or an agent now",
     "StatEstimatedWaitingTime": "the estimated wait time, in seconds, of one more in the virtual queue",
     "StatExpectedWaitingTime": "the same as StatEstimatedWaitingTime",
-    "StatTimeInReadyState": "seconds for which the longest idle ready agent of the target has been idle, 0 if none is ready",
+    "StatTimeInReadyState": "seconds for which the longest idle of the ready agents has been idle, 0 if none is",
 }
 
 
