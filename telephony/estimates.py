@@ -78,7 +78,7 @@ class _Figures:
 
 def estimate(queue: str, target: str, *, now: datetime, owner: str | None = None) -> Estimate:
     """What the owner's entry can expect; without an owner, what a new one could. Raises BadValue for the target."""
-    return _estimate(_figures(queue, targets.parse(target).key, owner))
+    return _estimate(_figures(queue, targets.parse(target).steps[0].target.key, owner))
 
 
 def for_starts(queue: str, target: str, *, now: datetime) -> Starts:
@@ -86,7 +86,7 @@ def for_starts(queue: str, target: str, *, now: datetime) -> Starts:
 
     The wait is stored as the last known one whenever it has changed, while somebody is logged in.
     """
-    figures = _figures(queue, targets.parse(target).key, None)
+    figures = _figures(queue, targets.parse(target).steps[0].target.key, None)
     last_known = figures.last_start or timedelta()
     agents = [AgentsNow(frozenset({queue}), figures.agents)]
     outlook = Outlook(queue, {queue: figures.ahead}, agents) if figures.agents else None

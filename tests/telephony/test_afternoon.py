@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from telephony import ewt
-from telephony.ewt import HANDLING, REACH, Starts
+from telephony.ewt import HANDLING, REACH, AgentsNow, Measured, Outlook, Starts
 
 BUFFER = timedelta(minutes=2)
 THRESHOLD = timedelta(minutes=3)
@@ -56,11 +56,19 @@ def live(agents: Callable[[datetime], int], *, until: datetime) -> list[Customer
                 customer.served = now
                 busy_until.append(now + HANDLING)
         ahead = sum(1 for customer in queue if not customer.served)
-        starts = Starts(ahead, HANDLING, agents(now), last_known)
+        starts = Starts(outlook(ahead, agents(now), busy_until, now), last_known)
         last_known = starts.ewt(0)
         start(customers, starts, now)
         now += STEP
     return customers
+
+
+def outlook(ahead: int, agents: int, busy_until: list[datetime], now: datetime) -> Outlook:
+    """What the line is then: who is on a call has been since a handling time before its end."""
+    line = frozenset({"line"})
+    busy = [AgentsNow(line, busy_for=(now - end + HANDLING).total_seconds()) for end in busy_until[:agents]]
+    free = AgentsNow(line, agents - len(busy))
+    return Outlook("line", {"line": ahead}, [*busy, free], {"line": Measured(HANDLING.total_seconds(), spread=0.2)})
 
 
 def start(customers: list[Customer], starts: Starts, now: datetime) -> None:
@@ -93,10 +101,10 @@ def test_a_hundred_at_two_do_not_start_the_whole_day() -> None:
     assert max(start for start in four if start) < clock(15, 50)
 
 
-def test_without_the_bound_the_whole_day_starts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_bound_nearly_the_whole_day_starts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ewt, "EARLIEST_START", timedelta(days=1))
     customers = live(five_agents, until=clock(14))
-    assert len(started_by(customers, clock(13, 58))) == len(AFTERNOON)
+    assert len(started_by(customers, clock(13, 58))) >= 0.95 * len(AFTERNOON)
 
 
 def test_the_last_wait_is_kept_while_everybody_is_at_lunch() -> None:
