@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, Q
 
 from scheduling.kick import kick, kicks_to_spare
 from telephony import agents, lease, metrics, switches, trunks, upwards
@@ -31,7 +31,8 @@ from telephony.convergence import (
     Stop,
     names,
     next_act,
-    switch_of_other,
+    other_of,
+    way_of,
 )
 from telephony.events import CallEvent, DialRefused, LegDialling, LegEnded, LegSoundsFinished, Party
 from telephony.models import Agent, Call, Leg, UnconfirmedDeletion
@@ -148,13 +149,11 @@ def _perform(act: Act, call: Call, legs: list[Leg], bridge: str, now: datetime) 
                 raise _Overtaken
             _give_up(leg, now)
         case Create(party=party, wanted=wanted):
-            way = Way(wanted.route_point, switch_of_other(_wish(call), legs, party))
-            leg = _insert(call, party, wanted, way, now)
+            leg = _insert(call, party, wanted, way_of(_wish(call), legs, party), now)
             legs.append(leg)
-            _dial(call, leg, wanted, way, now)
+            _dial(call, leg, wanted, legs, now)
         case Dial(leg=leg, wanted=wanted):
-            way = Way(wanted.route_point, switch_of_other(_wish(call), legs, Party(leg.party)))
-            _dial(call, leg, wanted, way, now)
+            _dial(call, leg, wanted, legs, now)
         case Stop(leg=leg):
             _mark(call, leg, sounds_over=True, sounds_taken=True)
             _quietly(switches.connect(leg.switch).stop, leg.pk, leg.sounds)
@@ -190,8 +189,8 @@ def _mark(call: Call, leg: Leg, *, guard: Q | None = None, **changes: object) ->
 def _insert(call: Call, party: Party, wanted: WantedLeg, way: Way, now: datetime) -> Leg:
     """Write the attempt's leg before the switch hears of it; the constraints keep it the only one.
 
-    Its switch is decided here, once: whoever takes the leg up later finds it in the row. A customer's is that of the
-    chosen route point, an agent's that of the customer whom they are to meet, else their own.
+    Its switch is decided here, once: whoever takes the leg up later finds it in the row. Where the other party has a
+    leg it is that one's; else that of the chosen route point, or where the agent's own phone is.
     """
     leg = Leg(
         id=leg_id(call.owner, party, wanted.attempt),
@@ -201,18 +200,23 @@ def _insert(call: Call, party: Party, wanted: WantedLeg, way: Way, now: datetime
         detect=wanted.detect,
         created_at=now,
     )
-    if party is Party.CUSTOMER:
+    number = wanted.number
+    if party is Party.AGENT:
+        leg.agent = _agent(wanted.agent)
+        number = leg.agent.number if wanted.route_point else ""
+        if wanted.route_point and not number:
+            logger.warning(
+                "agent %s has no number to be called at through a route point: their own phone rings", leg.agent
+            )
+    if leg.agent is not None and not number:
+        leg.switch_id, leg.endpoint = way.switch or leg.agent.phone_switch_id, leg.agent.phone
+    else:
         point = trunks.choose(way, seed=leg.pk, now=now)
         if point is None:
             missing = trunks.missing(leg, way, now)
             _report(call.owner, missing, now)
             raise Unavailable(missing.detail)
-        leg.route_point, leg.switch, leg.endpoint = point, point.switch, point.endpoint.format(number=wanted.number)
-    else:
-        agent = Agent.objects.select_related("switch").filter(name=wanted.agent).first()
-        if agent is None:
-            raise Unavailable(f"agent {wanted.agent} is not configured")
-        leg.agent, leg.switch_id, leg.endpoint = agent, way.switch or agent.switch_id, agent.sip_address
+        leg.route_point, leg.switch, leg.endpoint = point, point.switch, point.endpoint.format(number=number)
     try:
         with transaction.atomic():
             if not Call.objects.select_for_update(no_key=True).filter(
@@ -225,13 +229,33 @@ def _insert(call: Call, party: Party, wanted: WantedLeg, way: Way, now: datetime
     return leg
 
 
-def _dial(call: Call, leg: Leg, wanted: WantedLeg, way: Way, now: datetime) -> None:
+def _agent(name: str) -> Agent:
+    agent = Agent.objects.select_related("switch", "place").filter(name=name).first()
+    if agent is None:
+        raise Unavailable(f"agent {name} is not configured")
+    return agent
+
+
+def _dial(call: Call, leg: Leg, wanted: WantedLeg, legs: list[Leg], now: datetime) -> None:
     """Ring a phone, in the two steps of the design: create rings nobody; then one guarded update; then dial."""
+    wish, party = _wish(call), Party(leg.party)
+    way, other = way_of(wish, legs, party), other_of(wish, legs, party)
+    own_phone = leg.route_point_id is None
+    if own_phone:
+        way = Way("", way.switch)
     if resting := trunks.resting(leg, way, now):
         _withdraw(leg, lambda: resting, now)
         return
     switch = switches.connect(leg.switch)
-    request = LegRequest(leg.pk, leg.endpoint, wanted.caller_number, wanted.caller_name, detect=leg.detect)
+    request = LegRequest(
+        leg.pk,
+        leg.endpoint,
+        wanted.caller_number,
+        wanted.caller_name,
+        detect=leg.detect,
+        # A route point may lead out of the house: only the agent's own phone is told about the customer.
+        attached=wanted.attached if own_phone else (),
+    )
     try:
         switch.create_leg(request)
     except Rejected as error:
@@ -243,7 +267,7 @@ def _dial(call: Call, leg: Leg, wanted: WantedLeg, way: Way, now: datetime) -> N
         _delete_later(leg)
         _withdraw(leg, partial(trunks.refused, leg, way, str(error), now), now)
         return
-    if not _send(leg, way, now):
+    if not _send(leg, way, other, now):
         if not Leg.objects.filter(~Q(state=LegState.ENDED), pk=leg.pk).exists():
             _quietly(switch.delete_leg, leg.pk)
         if leg.alive:
@@ -261,17 +285,21 @@ def _dial(call: Call, leg: Leg, wanted: WantedLeg, way: Way, now: datetime) -> N
             _quietly(switch.delete_leg, leg.pk)
 
 
-def _send(leg: Leg, way: Way, now: datetime) -> bool:
+def _send(leg: Leg, way: Way, other: Leg | None, now: datetime) -> bool:
     """The guarded update created→sent, with the checks at the moment of ringing. False: it may not be dialled.
 
-    The permit locks the owner, so that a cancel that was confirmed cannot be followed by a ring.
+    The permit locks the owner, so that a cancel that was confirmed cannot be followed by a ring. Whoever is rung to
+    meet the `other` is not rung when that leg has just ended: raises _Overtaken.
     """
     owner, party = leg.call_id, Party(leg.party)
+    other_ended = Leg.objects.filter(pk=other.pk if other else "", state=LegState.ENDED)
     with transaction.atomic():
         refusal = upwards.owner().permit(owner, party, leg.attempt, now)
         if refusal is None and not Leg.objects.filter(
-            pk=leg.pk, state=LegState.CREATED, switch__in=lease.live_switches()
+            ~Exists(other_ended), pk=leg.pk, state=LegState.CREATED, switch__in=lease.live_switches()
         ).update(state=LegState.SENT, sent_at=now):
+            if other_ended.exists():
+                raise _Overtaken
             # Not sent by us: somebody else dealt with the leg, or it must not be dialled and is closed below.
             refusal = upwards.Refusal(f"nobody listens to switch {leg.switch.name}", trunks.free_at(way, now))
         if refusal is not None:

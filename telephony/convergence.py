@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from telephony.events import Party
 from telephony.models import Leg
+from telephony.routes import Way
 from telephony.switch import LegState, Sounds
 from telephony.wanted import WantedCall, WantedLeg
 
@@ -69,15 +70,17 @@ def next_act(wish: WantedCall, legs: Sequence[Leg], bridge: str) -> Act | None:
     """The first act that brings the call nearer to the wish, or None when there is nothing to do for now.
 
     1. Legs that are not wanted go first, so that no phone rings a moment longer than it must.
-    2. Wanted legs are created and dialled, once the party's leg before has ended.
+    2. Wanted legs are created and dialled, once the party's leg before has ended. Nobody is rung to meet a party whose
+       wanted leg has ended: its owner is about to hear of that end.
     3. Joining comes after stopping whatever either of them hears.
-    4. Else each leg hears what it should.
+    4. Else each leg leaves the bridge, if it is in one, and hears what it should.
     """
     for leg in legs:
         if leg.alive and not leg.deleting and not names(wish, leg):
             return GiveUp(leg)
     for party, wanted in _parties(wish):
-        if act := _towards_a_leg(party, wanted, legs):
+        other = other_of(wish, legs, party)
+        if (other is None or other.alive) and (act := _towards_a_leg(party, wanted, legs)):
             return act
     customer, agent = _leg(legs, Party.CUSTOMER, wish.customer), _leg(legs, Party.AGENT, wish.agent)
     if wish.joined and customer and agent and customer.up and agent.up:
@@ -89,16 +92,27 @@ def next_act(wish: WantedCall, legs: Sequence[Leg], bridge: str) -> Act | None:
     return None
 
 
+def wanted_of(wish: WantedCall, leg: Leg) -> WantedLeg | None:
+    """What the wish says of this leg; None where it does not name its attempt."""
+    wanted = wish.customer if leg.party == Party.CUSTOMER else wish.agent
+    return wanted if wanted is not None and wanted.attempt == leg.attempt else None
+
+
 def names(wish: WantedCall, leg: Leg) -> bool:
     """Whether the wish names this leg's attempt."""
-    wanted = wish.customer if leg.party == Party.CUSTOMER else wish.agent
-    return wanted is not None and wanted.attempt == leg.attempt
+    return wanted_of(wish, leg) is not None
 
 
-def switch_of_other(wish: WantedCall, legs: Sequence[Leg], party: Party) -> int | None:
-    """The switch of the wanted, live leg of the other party: a bridge lives on one switch, so both must be there."""
-    others = [leg for leg in legs if leg.party != party and leg.alive and names(wish, leg)]
-    return others[0].switch_id if others else None
+def other_of(wish: WantedCall, legs: Sequence[Leg], party: Party) -> Leg | None:
+    """The wanted leg of the other party, alive or ended; None where there is none yet."""
+    return next((leg for leg in legs if leg.party != party and names(wish, leg)), None)
+
+
+def way_of(wish: WantedCall, legs: Sequence[Leg], party: Party) -> Way:
+    """What the party may be called over: bound to the switch of the other's live leg, since a bridge lives on one."""
+    wanted = wish.customer if party is Party.CUSTOMER else wish.agent
+    other = other_of(wish, legs, party)
+    return Way(wanted.route_point if wanted else "", other.switch_id if other and other.alive else None)
 
 
 def _parties(wish: WantedCall) -> list[tuple[Party, WantedLeg]]:

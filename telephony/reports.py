@@ -12,10 +12,9 @@ from django.db.models import F, Q
 from scheduling.kick import kick
 from telephony import agents, trunks, upwards
 from telephony.calls import CONVERGE, PATIENCE, bridge_id, owner_of
-from telephony.convergence import names, switch_of_other
+from telephony.convergence import names, wanted_of, way_of
 from telephony.events import CallEvent, LegAnswered, LegEnded, LegProgress, LegsJoined, LegSoundsFinished, Party
 from telephony.models import Call, Leg, UnconfirmedDeletion
-from telephony.routes import Way
 from telephony.switch import (
     Answered,
     Created,
@@ -186,6 +185,9 @@ class _Report:
             return
         self._set(leg, state=LegState.UP, dialling_seen=True, rang=True, answered_at=self.now)
         self.told.append(LegAnswered(Party(leg.party), leg.attempt))
+        # What it is to hear from the first moment on does not wait for what its owner makes of the answer.
+        wanted = wanted_of(WISH.validate_python(leg.call.wish), leg)
+        self.needs_act = self.needs_act or (wanted is not None and wanted.hears is not None)
 
     def _progress(self, leg: Leg, event: LegEvent) -> None:
         if isinstance(event, Progress):
@@ -233,9 +235,7 @@ class _Report:
             # Its owner gave it up and has no use for its end; an attempt that was given up is never wanted again.
             return
         if cause == EndCause.UNREACHABLE:
-            way = Way(
-                wish.customer.route_point if wish.customer else "", switch_of_other(wish, self.legs, Party(leg.party))
-            )
+            way = way_of(wish, self.legs, Party(leg.party))
             self.told.append(trunks.refused(leg, way, event.detail, self.now))
         else:
             self.told.append(LegEnded(Party(leg.party), leg.attempt, cause, event.detail, rang=leg.rang))

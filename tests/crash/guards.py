@@ -22,7 +22,7 @@ def _tell(leg: Leg, now: datetime) -> None:
     upwards.owner().report([(leg.call_id, LegDialling(Party(leg.party), leg.attempt))], now)
 
 
-def never_checked(leg: Leg, way: Way, now: datetime) -> bool:
+def never_checked(leg: Leg, way: Way, other: Leg | None, now: datetime) -> bool:
     """`converge._send` that marks the leg as sent whatever became of it meanwhile."""
     with transaction.atomic():
         if not _permitted(leg, now):
@@ -32,7 +32,7 @@ def never_checked(leg: Leg, way: Way, now: datetime) -> bool:
     return True
 
 
-def never_marked(leg: Leg, way: Way, now: datetime) -> bool:
+def never_marked(leg: Leg, way: Way, other: Leg | None, now: datetime) -> bool:
     """`converge._send` that remembers what it sent, but does not write it down."""
     with transaction.atomic():
         if not _permitted(leg, now):
