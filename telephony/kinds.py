@@ -50,7 +50,7 @@ def _missing_targets() -> Callable[[str], str]:
 
     def missing(text: str) -> str:
         try:
-            target = targets.parse(text)
+            target = targets.parse(text).steps[0].target
         except ValueError:  # said of the text itself
             return ""
         if target.type == "A":

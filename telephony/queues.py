@@ -26,7 +26,7 @@ def take_place(owner: str, place: QueuePlace, now: datetime) -> None:
             QueueEntry(
                 owner=owner,
                 queue=place.queue,
-                target_key=targets.parse(place.target).key,
+                target_key=targets.parse(place.target).steps[0].target.key,
                 wants=place.wants,
                 visit=place.visit,
                 place_at=place.place_at,

@@ -82,7 +82,7 @@ def _say(sentences: Sentences, names: Iterable[str], sentence: str) -> None:
 
 def _targets(text: str) -> list[str]:
     try:
-        return [targets.parse(text).key]
+        return [targets.parse(text).steps[0].target.key]
     except ValueError:
         return []
 
