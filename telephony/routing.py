@@ -68,8 +68,7 @@ def serves(profile: targets.Profile, keys: Iterable[str]) -> bool:
 
 def may_have(waiter: Waiter, profile: targets.Profile, now: datetime) -> bool:
     """Whether an agent may be given this waiter now."""
-    until = waiter.passed_over.get(profile.name)
-    return (until is None or until <= now) and serves(profile, waiter.keys)
+    return not _is_passed_over(waiter, profile.name, now) and serves(profile, waiter.keys)
 
 
 def first_of(waiters: Iterable[Waiter], profile: targets.Profile, now: datetime) -> Waiter | None:
@@ -84,10 +83,20 @@ def assign(
 
     No agent is left over whom somebody without an agent may have.
     """
-    free, pairs = list(agents), []
+    able: dict[frozenset[str], list[targets.Profile]] = {}
+    taken: set[str] = set()
+    pairs = []
     for waiter in sorted(waiters, key=lambda one: rank(one, now)):
-        taker = next((profile for profile in free if may_have(waiter, profile, now)), None)
+        if waiter.keys not in able:
+            able[waiter.keys] = [profile for profile in agents if serves(profile, waiter.keys)]
+        free = (profile for profile in able[waiter.keys] if profile.name not in taken)
+        taker = next((profile for profile in free if not _is_passed_over(waiter, profile.name, now)), None)
         if taker is not None:
-            free.remove(taker)
+            taken.add(taker.name)
             pairs.append((waiter, taker))
     return pairs
+
+
+def _is_passed_over(waiter: Waiter, agent: str, now: datetime) -> bool:
+    until = waiter.passed_over.get(agent)
+    return until is not None and until > now

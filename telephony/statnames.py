@@ -12,8 +12,8 @@ OF_ANY_TARGET = {
     "RStatAgentsReady": "agents of the target who are ready",
     "RStatAgentsTotal": "agents of the target who are logged in",
 }
-# Not of skill expressions.
-OF_NAMED_TARGETS = {
+# Of groups of agents and of places.
+OF_GROUPS = {
     "StatAgentsAvailable": "the same as RStatAgentsReadyvoice",
     "StatAgentsBusy": "agents of the target who are reserved, on a call or in wrap-up",
     "StatAgentsInQueueLogin": "the same as RStatAgentsTotal",
@@ -24,8 +24,3 @@ OF_NAMED_TARGETS = {
     "StatExpectedWaitingTime": "the same as StatEstimatedWaitingTime",
     "StatTimeInReadyState": "seconds for which the longest idle of the ready agents has been idle, 0 if none is",
 }
-
-
-def allowed(*, is_expression: bool) -> frozenset[str]:
-    """The statistics of a skill expression, or of a named agent, place or group."""
-    return frozenset(OF_ANY_TARGET) if is_expression else frozenset({**OF_ANY_TARGET, **OF_NAMED_TARGETS})

@@ -86,18 +86,8 @@ def spans(plan: targets.TargetPlan, statistic: Statistic | None = None) -> list[
 def told(plan: targets.TargetPlan, progress: Progress) -> tuple[str, str]:
     """For a supervisor: what is looked for now, and which elements were skipped and why, empty if none was."""
     written = {step.target.key: str(step.target) for step in plan.steps}
-    skipped = [
-        f"{one.step.target} was skipped, because {one.step.condition.statistic} is {one.value:g}"
-        f" ({one.step.condition.operator} {one.step.condition.value:g})"
-        for one in progress.skipped
-        if one.step.condition
-    ]
+    skipped = [f"{one.step.target} was skipped: {one.step.condition}, it is {one.value:g}" for one in progress.skipped]
     return ", ".join(written.get(key, key) for key in progress.keys), "; ".join(skipped)
-
-
-def is_met(condition: targets.Condition, value: float) -> bool:
-    """Whether the statistic is such that the element is skipped."""
-    return value < condition.value if condition.operator == "<" else value > condition.value
 
 
 def _turn_to(
@@ -110,7 +100,7 @@ def _turn_to(
         is_last = number == len(plan.steps) - 1
         if statistic and element.condition and not is_last:
             value = statistic(element.target, element.condition.statistic)
-            if is_met(element.condition, value):
+            if element.condition.holds(value):
                 skipped.append(Skipped(element, value))
                 continue
         keys = kept if element.target.key in kept else (*kept, element.target.key)
