@@ -1,18 +1,20 @@
-"""The agent desk: where an agent says whether their phone may ring, and sees for whom it rings.
+"""The agent desk: where an agent says whether their phone may ring, is offered callbacks, and says what came of them.
 
 A wish that has to wait for the end of the present call (AgentBusy) stands in the agent's row, and the desk shows it
-from there: so it is shown in every tab, until it is carried out or taken back.
+from there: so it is shown in every tab, until it is carried out or taken back. A decision names the reservation for
+which it was shown, and one that came too late changes nothing and says so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
-from django import forms
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,89 +22,218 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from callbacksite import live
-from telephony import agents, lease, upwards
-from telephony.models import Agent
+from telephony import agents
+from telephony import desk as desks
+from telephony.desk import Desk
+from telephony.forms import CHOICES, DispositionForm, NotReadyForm, PlaceForm
+from telephony.templatetags.desk_times import moment
+from telephony.upwards import Choice, DeskStage, NotPossible, TooLate, owner
 
-SECONDS = 2
-OTHER = "Other"
-REASONS = ("Break", "Lunch", "Meeting", "Training", "Paperwork", OTHER)
+# A change is seen within a second: this, and the time to answer.
+SECONDS = 0.8
+OFFER_GONE = "Too late: this offer is no longer yours. Nothing was changed."
+CALL_GONE = "Too late: this call is over. Nothing was changed."
+DISPOSITION_GONE = "Too late: what came of this call can no longer be chosen. Nothing was changed."
 
 
-class NotReadyForm(forms.Form):
-    """Why an agent takes no calls: one of a short list, in their own words, or both."""
+class Refused(Exception):
+    """What was sent makes no sense; nothing was changed. Its text says why, `form` keeps what the agent typed."""
 
-    reason = forms.ChoiceField(choices=[(reason, reason) for reason in REASONS], label="Reason")
-    words = forms.CharField(max_length=50, required=False, label="In your own words")
+    def __init__(self, text: str, form: DispositionForm | None = None) -> None:
+        super().__init__(text)
+        self.form = form
 
-    @property
-    def text(self) -> str:
-        reason, words = self.cleaned_data["reason"], self.cleaned_data["words"]
-        return words if words and reason == OTHER else f"{reason}: {words}" if words else reason
+
+# Does one thing for an agent; returns what to say where the desk itself does not show it.
+Verb = Callable[[Desk, Any, datetime], str]
+
+
+def verb(act: Verb) -> Callable[[HttpRequest], HttpResponse]:
+    """A button of the desk: fetch, do one thing, say what really happened and show what now stands in the row."""
+
+    @require_POST
+    @login_required
+    def view(request: HttpRequest) -> HttpResponse:
+        now = timezone.now()
+        desk = desks.read(request.user.pk, now)
+        if desk is None:
+            return redirect("desk")
+        try:
+            said = act(desk, request.POST, now)
+        except Refused as refused:
+            return _show(request, said=str(refused), refused=400, form=refused.form)
+        except (TooLate, NotPossible, agents.PlaceRefused) as refused:
+            return _show(request, said=str(refused), refused=409)
+        if "HX-Request" in request.headers:
+            return _show(request, said=said)
+        if said:
+            messages.info(request, said)
+        return redirect("desk")
+
+    return view
 
 
 @require_safe
 @never_cache
 @login_required
 def desk(request: HttpRequest) -> HttpResponse:
-    agent = _agent(request.user)
-    if agent is None:
-        return render(request, "telephony/no_desk.html")
-    return _show(request, agent)
+    return _show(request)
 
 
-@require_POST
+@require_safe
+@never_cache
 @login_required
-def ready(request: HttpRequest) -> HttpResponse:
-    if agent := _agent(request.user):
-        with suppress(agents.AgentBusy):
-            agents.go_ready(agent, timezone.now())
-    return _after(request)
-
-
-@require_POST
-@login_required
-def not_ready(request: HttpRequest) -> HttpResponse:
-    form = NotReadyForm(request.POST)
-    if not form.is_valid():
-        return HttpResponseBadRequest("Choose a reason from the list; your own words may have 50 characters.")
-    if agent := _agent(request.user):
-        with suppress(agents.AgentBusy):
-            agents.go_not_ready(agent, form.text, timezone.now())
-    return _after(request)
-
-
-@require_POST
-@login_required
-def log_out(request: HttpRequest) -> HttpResponse:
-    if agent := _agent(request.user):
-        with suppress(agents.AgentBusy):
-            agents.log_out(agent, timezone.now())
-    return _after(request)
-
-
-def _agent(user: AbstractBaseUser | AnonymousUser) -> Agent | None:
-    return Agent.objects.select_related("switch").filter(user=user.pk).first()
-
-
-def _after(request: HttpRequest) -> HttpResponse:
-    """What now stands in the row, read again: another tab, or the call itself, may have been quicker."""
-    agent = _agent(request.user)
-    if agent is None or "HX-Request" not in request.headers:
+def day(request: HttpRequest) -> HttpResponse:
+    """My day, in a part of its own: it changes with calls, not with every step of one."""
+    now = timezone.now()
+    desk = desks.read(request.user.pk, now)
+    if desk is None or "HX-Request" not in request.headers:
         return redirect("desk")
-    return _show(request, agent)
+    handled = desks.day(desk.agent.name, now)
+    version = live.version_of(handled, timezone.localdate(now))
+    if live.is_seen(request, version):
+        return live.unchanged()
+    return render(request, "telephony/day.html", {"day": handled, "day_seen": version})
 
 
-def _show(request: HttpRequest, agent: Agent) -> HttpResponse:
-    at_work = agent.state in agents.AT_WORK
+@verb
+def ready(desk: Desk, sent: Any, now: datetime) -> str:
+    with suppress(agents.AgentBusy):
+        agents.go_ready(desk.agent, now)
+    return ""
+
+
+@verb
+def not_ready(desk: Desk, sent: Any, now: datetime) -> str:
+    form = NotReadyForm(sent)
+    if not form.is_valid():
+        raise Refused("Choose a reason from the list; your own words may have 50 characters.")
+    with suppress(agents.AgentBusy):
+        agents.go_not_ready(desk.agent, form.text, now)
+    return ""
+
+
+@verb
+def log_out(desk: Desk, sent: Any, now: datetime) -> str:
+    with suppress(agents.AgentBusy):
+        agents.log_out(desk.agent, now)
+    return ""
+
+
+@verb
+def sit(desk: Desk, sent: Any, now: datetime) -> str:
+    form = PlaceForm(desk.agent, sent)
+    if not form.is_valid():
+        raise Refused("There is no such place: choose one from the list.")
+    place = form.cleaned_data["place"]
+    agents.sit(desk.agent, place)
+    return f"You sit at {place}: its phone rings for you." if place else "Your own phone rings for you."
+
+
+@verb
+def accept(desk: Desk, sent: Any, now: datetime) -> str:
+    owner().accept(*_reserved(desk, sent, OFFER_GONE), now=now)
+    return ""
+
+
+@verb
+def reject(desk: Desk, sent: Any, now: datetime) -> str:
+    owner().reject(*_reserved(desk, sent, OFFER_GONE), now=now)
+    return "You rejected the offer."
+
+
+@verb
+def hold(desk: Desk, sent: Any, now: datetime) -> str:
+    owner().hold(*_reserved(desk, sent, CALL_GONE), on=sent.get("on") == "true", now=now)
+    return ""
+
+
+@verb
+def hang_up(desk: Desk, sent: Any, now: datetime) -> str:
+    owner().hang_up(*_reserved(desk, sent, CALL_GONE), now=now)
+    return "You ended the call."
+
+
+@verb
+def dispose(desk: Desk, sent: Any, now: datetime) -> str:
+    if desk.call is None or desk.stage != DeskStage.DISPOSITION or desk.owner != sent.get("owner"):
+        raise TooLate(DISPOSITION_GONE)
+    form = DispositionForm(desk.call, now, sent)
+    if not form.is_valid():
+        raise Refused(form.first_error, form)
+    choice, at = Choice(form.cleaned_data["choice"]), form.cleaned_data["at"]
+    try:
+        owner().dispose(desk.owner, desk.agent.name, choice=choice, at=at, now=now)
+    except NotPossible as refused:
+        raise Refused(str(refused), form) from refused
+    if sent.get("then") == "ready":
+        with suppress(agents.AgentBusy):
+            agents.go_ready(desk.agent, now)
+    return f"Saved: call again, {moment(at, now)}." if at else f"Saved: {CHOICES[choice]}."
+
+
+def _reserved(desk: Desk, sent: Any, gone: str) -> tuple[str, str]:
+    """The owner and the reservation for which the button was shown. Raises TooLate when it is another one by now."""
+    agent = desk.agent
+    if not agent.reserved_for or agent.reservation != sent.get("reservation"):
+        raise TooLate(gone)
+    return agent.reserved_for, agent.reservation
+
+
+def _show(
+    request: HttpRequest, *, said: str | None = None, refused: int = 0, form: DispositionForm | None = None
+) -> HttpResponse:
+    """The desk as it stands in the row now: another tab, or the call itself, may have been quicker than this request.
+
+    `said` is what a button answers, None where none was pressed; `refused` the status with which it was refused.
+    """
+    now = timezone.now()
+    desk = desks.read(request.user.pk, now)
+    if desk is None:
+        return render(request, "telephony/no_desk.html")
+    version = desk.version
+    if live.is_seen(request, version):
+        return live.unchanged()
+    if not desk.is_current():
+        # Read again at once; whoever is overtaken twice within milliseconds is shown the row without its call.
+        desk = desks.read(request.user.pk, now) or desk
+        desk = desk if desk.is_current() else Desk(desk.agent, desk.listening, None)
+        version = desk.version
+    return _page(request, desk, now, said=said, refused=refused, form=form)
+
+
+def _page(
+    request: HttpRequest, desk: Desk, now: datetime, *, said: str | None, refused: int, form: DispositionForm | None
+) -> HttpResponse:
+    partial = "HX-Request" in request.headers
+    if form is None and desk.call and desk.stage == DeskStage.DISPOSITION:
+        form = DispositionForm(desk.call, now)
     context: dict[str, Any] = {
-        "title": f"{agent.get_state_display()} · Desk",
-        "agent": agent,
-        "at_work": at_work,
-        "owner": upwards.owner().describe(agent.reserved_for, timezone.now())
-        if at_work and agent.reserved_for
-        else None,
-        "listening": lease.is_live(agent.switch_id),
-        "form": NotReadyForm(),
+        "title": f"{desk.title} · Desk",
+        "desk": desk,
+        "agent": desk.agent,
+        "call": desk.call,
+        "stage": desk.stage.value if desk.stage else "",
+        "disposition": form,
+        "said": said,
+        "refused": refused,
     }
-    url = reverse("desk")
-    return live.respond(request, "telephony/desk.html", "telephony/state.html", context, url=url, seconds=SECONDS)
+    if not partial:
+        handled = desks.day(desk.agent.name, now)
+        context |= {"form": NotReadyForm(), "places": PlaceForm(desk.agent), "day": handled}
+        context["day_seen"] = live.version_of(handled, timezone.localdate(now))
+    response = live.respond(
+        request,
+        "telephony/desk.html",
+        "telephony/state.html",
+        context,
+        url=reverse("desk"),
+        seconds=SECONDS,
+        version=desk.version,
+        pulsed=True,
+    )
+    if partial:
+        response["HX-Trigger"] = "day"
+    elif refused:
+        response.status_code = refused
+    return response

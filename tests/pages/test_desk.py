@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import timedelta
 from html import unescape
 
@@ -11,15 +12,27 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from callbacksite import live
 from telephony import lease
 from telephony.models import Agent
-from telephony.upwards import Description, owner
-from tests.factories import CallbackFactory
+from telephony.upwards import Description, DeskStage, owner
+from tests.factories import NOON, CallbackFactory
 
 pytestmark = pytest.mark.django_db
 
 DESK = "/desk/"
 HTMX = {"HX-Request": "true"}
+ACTS = (
+    "ready",
+    "not-ready",
+    "log-out",
+    "place",
+    "offer/accept",
+    "offer/reject",
+    "call/hold",
+    "call/hang-up",
+    "disposition",
+)
 HOSTILE = "<script>alert('x')</script>"
 
 
@@ -41,7 +54,7 @@ def reserve(agent: Agent, state: Agent.State = Agent.State.RESERVED, **callback:
 
 def test_strangers_sign_in_first(client: Client) -> None:
     assert client.get(DESK)["Location"] == "/login/?next=/desk/"
-    for act in ("ready", "not-ready", "log-out"):
+    for act in ACTS:
         assert client.post(f"{DESK}{act}/")["Location"] == f"/login/?next=/desk/{act}/"
 
 
@@ -86,7 +99,9 @@ def test_reasons(as_kate: Client, kate: Agent, sent: dict[str, str], kept: str) 
 @pytest.mark.parametrize("sent", [{}, {"reason": "Nap"}, {"reason": "Lunch", "words": "w" * 51}, {"reason": "a\0"}])
 def test_a_reason_that_is_none_changes_nothing(as_kate: Client, kate: Agent, sent: dict[str, str]) -> None:
     put(kate, Agent.State.READY)
-    assert as_kate.post(f"{DESK}not-ready/", sent).status_code == 400
+    answer = as_kate.post(f"{DESK}not-ready/", sent)
+    assert answer.status_code == 400
+    assert "Choose a reason from the list; your own words may have 50 characters." in answer.content.decode()
     kate.refresh_from_db()
     assert kate.state == "ready"
 
@@ -146,7 +161,7 @@ def test_a_customer_who_is_gone_is_no_fault(as_kate: Client, kate: Agent) -> Non
 def test_what_an_owner_says_of_itself() -> None:
     callback = CallbackFactory.create(user_data={"age": 36})
     assert owner().describe(callback.pk, timezone.now()) == Description(
-        "voice-userterm-immediate", "916504661232", (("age", "36"),)
+        "voice-userterm-immediate", "916504661232", (("age", "36"),), stage=DeskStage.OVER, since=NOON
     )
     assert owner().describe("369-gone", timezone.now()) is None
 
@@ -166,13 +181,29 @@ def test_a_refresh_changes_nothing_where_nothing_changed(as_kate: Client, kate: 
     assert as_kate.get(DESK, {"seen": seen}, headers=HTMX).status_code == 200
 
 
-def test_a_refresh_has_a_fixed_number_of_queries(
-    as_kate: Client, kate: Agent, django_assert_num_queries: DjangoAssertNumQueries
+def test_a_refresh_costs_little(
+    as_kate: Client, kate: Agent, django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Every desk asks more than once a second. Most answers are that nothing changed: nothing is rendered for them."""
+    seen = re.findall(r'"seen": "(\w+)"', as_kate.get(DESK).content.decode())[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(live, "render", None)
+        patch.setattr(live, "render_to_string", None)
+        # Session, user; agent, with their place and whether the switch is listened to.
+        with django_assert_num_queries(3):
+            assert as_kate.get(DESK, {"seen": seen}, headers=HTMX).status_code == 204
     reserve(kate)
-    # Session, user; agent, their customer, whether the switch is listened to.
+    # The same, their customer, and whether the reservation is still theirs.
     with django_assert_num_queries(5):
-        as_kate.get(DESK, headers=HTMX)
+        assert as_kate.get(DESK, {"seen": seen}, headers=HTMX).status_code == 200
+
+
+def test_answers_carry_the_clock_of_the_server(as_kate: Client) -> None:
+    before = time.time() - 0.01
+    page = as_kate.get(DESK)
+    seen = re.findall(r'"seen": "(\w+)"', page.content.decode())[0]
+    for answer in (page, as_kate.get(DESK, {"seen": seen}, headers=HTMX)):
+        assert before < float(answer["X-Server-Time"]) < time.time() + 0.01
 
 
 def test_the_desk_wants_the_form_of_its_own_page(kate: Agent) -> None:
@@ -184,6 +215,6 @@ def test_the_desk_wants_the_form_of_its_own_page(kate: Agent) -> None:
     assert kate.state == "logged_out"
 
 
-@pytest.mark.parametrize("act", ["ready", "not-ready", "log-out"])
+@pytest.mark.parametrize("act", ACTS)
 def test_acts_are_posts(as_kate: Client, act: str) -> None:
     assert as_kate.get(f"{DESK}{act}/").status_code == 405

@@ -1,0 +1,122 @@
+"""What an agent's desk shows, read so that it fits together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from callbacksite import live
+from telephony import agents, lease, upwards
+from telephony.models import Agent
+from telephony.upwards import Description, DeskStage, Handled
+
+HEADINGS = {
+    DeskStage.OFFER: "Offer",
+    DeskStage.RINGING: "Your phone rings",
+    DeskStage.CALLING: "Calling the customer",
+    DeskStage.JOINING: "Connecting",
+    DeskStage.TALKING: "Talking",
+    DeskStage.HELD: "On hold",
+    DeskStage.DISPOSITION: "What came of it?",
+    DeskStage.OVER: "The call is over",
+}
+# What the agent has to react to at once: sounds and blinks until they do.
+CALLS_FOR = (DeskStage.OFFER, DeskStage.RINGING)
+TALKS = (DeskStage.TALKING, DeskStage.HELD)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The agent, the owner that they have or whose call they wrap up, and whether the switch of their phone is live."""
+
+    agent: Agent
+    listening: bool
+    call: Description | None
+
+    @property
+    def owner(self) -> str:
+        return self.agent.reserved_for or self.agent.wrap_up_for
+
+    @property
+    def at_work(self) -> bool:
+        return self.agent.state in agents.AT_WORK
+
+    @property
+    def stage(self) -> DeskStage | None:
+        """Without an agent who has it, a call is over, whatever happens to its owner at another desk."""
+        if self.call is None:
+            return None
+        if self.at_work:
+            return self.call.stage
+        return DeskStage.DISPOSITION if self.call.stage == DeskStage.DISPOSITION else DeskStage.OVER
+
+    @property
+    def heading(self) -> str:
+        return HEADINGS[self.stage] if self.stage else ""
+
+    @property
+    def title(self) -> str:
+        return self.heading if self.stage and self.stage != DeskStage.OVER else self.agent.get_state_display()
+
+    @property
+    def calls_for_agent(self) -> bool:
+        return self.stage in CALLS_FOR
+
+    @property
+    def talks(self) -> bool:
+        return self.stage in TALKS
+
+    @property
+    def version(self) -> str:
+        """A short name of all that is shown here, known without rendering it."""
+        agent = self.agent
+        row = (agent.name, agent.state, agent.reason, agent.state_since, agent.next_state, agent.next_reason)
+        wrap_up = (agent.wrap_up_until, agent.wrap_up_for)
+        where = (agent.place_id, agent.place and agent.place.name, agent.sip_address, self.listening)
+        return live.version_of(row, agent.reservation, wrap_up, where, self.call)
+
+    def is_current(self) -> bool:
+        """False where the agent's reservation changed while its owner was read: it may be at another desk by now."""
+        same = Agent.objects.filter(
+            pk=self.agent.pk, reservation=self.agent.reservation, wrap_up_for=self.agent.wrap_up_for
+        )
+        return self.call is None or same.exists()
+
+
+def read(user: int | None, now: datetime) -> Desk | None:
+    """The desk of a user as it is now, in a statement and what the owner needs to describe itself; None without one."""
+    switch = Coalesce(OuterRef("place__switch"), OuterRef("switch"))
+    agent = (
+        Agent.objects.select_related("switch", "place__switch")
+        .annotate(listening=Exists(lease.live_switches().filter(pk=switch)))
+        .filter(user=user)
+        .first()
+    )
+    if agent is None:
+        return None
+    owner = agent.reserved_for or agent.wrap_up_for
+    return Desk(agent, agent.listening, upwards.owner().describe(owner, now) if owner else None)
+
+
+@dataclass(frozen=True)
+class Day:
+    """What came to an agent since midnight (of the pages' zone)."""
+
+    handled: list[Handled]
+
+    @property
+    def talks(self) -> int:
+        return sum(1 for call in self.handled if call.talk is not None)
+
+    @property
+    def talk_time(self) -> timedelta:
+        return sum((call.talk for call in self.handled if call.talk is not None), timedelta())
+
+
+def day(agent: str, now: datetime) -> Day:
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Day(upwards.owner().handled_by(agent, since=midnight, now=now))

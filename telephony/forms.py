@@ -1,0 +1,113 @@
+"""What an agent can say at the desk, checked before a verb hears it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from telephony.models import Agent, Place
+from telephony.templatetags.desk_times import moment
+from telephony.upwards import Choice, Description
+
+OTHER = "Other"
+REASONS = ("Break", "Lunch", "Meeting", "Training", "Paperwork", OTHER)
+CHOICES = {
+    Choice.DONE: "Done",
+    Choice.CALL_NOW: "Call again now",
+    Choice.CALL_AT: "Call again at a time",
+    Choice.WRONG_NUMBER: "Wrong number",
+    Choice.DO_NOT_CALL: "Do not call again",
+}
+
+
+class NotReadyForm(forms.Form):
+    """Why an agent takes no calls: one of a short list, in their own words, or both."""
+
+    reason = forms.ChoiceField(choices=[(reason, reason) for reason in REASONS], label="Reason")
+    words = forms.CharField(max_length=50, required=False, label="In your own words")
+
+    @property
+    def text(self) -> str:
+        reason, words = self.cleaned_data["reason"], self.cleaned_data["words"]
+        return words if words and reason == OTHER else f"{reason}: {words}" if words else reason
+
+
+class PlaceForm(forms.Form):
+    """Where an agent sits; nowhere is their own phone. Places that others sit at are said, not hidden."""
+
+    place = forms.TypedChoiceField(required=False, empty_value=None, label="Where I sit")
+
+    def __init__(self, agent: Agent, data: Any = None) -> None:
+        initial = {"place": agent.place.name if agent.place else ""}
+        super().__init__(data, initial=initial)
+        taken: QuerySet[Agent] = Agent.objects.filter(~Q(pk=agent.pk), ~Q(state=Agent.State.LOGGED_OUT))
+        names = dict(taken.filter(place__isnull=False).values_list("place_id", "name"))
+        self.places = {place.name: place for place in Place.objects.order_by("name")}
+        said = [
+            (name, f"{name} (taken by {names[place.pk]})" if place.pk in names else name)
+            for name, place in self.places.items()
+        ]
+        field = self.fields["place"]
+        assert isinstance(field, forms.TypedChoiceField)  # noqa: S101 (for the type checker)
+        field.choices = [("", f"My own phone, {agent.sip_address}"), *said]
+        field.coerce = self.places.get
+
+
+class DispositionForm(forms.Form):
+    """What came of a call. A time is for a call at that time; one that was offered, or one of the agent's own."""
+
+    choice = forms.ChoiceField(
+        widget=forms.RadioSelect,
+        label="What came of the call?",
+        error_messages=dict.fromkeys(["required", "invalid_choice"], "Choose one of what came of the call."),
+    )
+    time = forms.TypedChoiceField(
+        required=False,
+        empty_value=None,
+        coerce=parse_datetime,
+        label="When",
+        error_messages={"invalid_choice": "Choose one of the times, or give another one."},
+    )
+    other = forms.DateTimeField(
+        required=False,
+        label="or at another time",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        error_messages={"invalid": "Give the other time as a date and a time of day, for example 2026-03-02 15:30."},
+    )
+
+    def __init__(self, call: Description, now: datetime, data: Any = None) -> None:
+        super().__init__(data)
+        choices = call.choices or tuple(Choice)
+        self.may_call_at = Choice.CALL_AT in choices
+        choice, time = self.fields["choice"], self.fields["time"]
+        assert isinstance(choice, forms.ChoiceField)  # noqa: S101 (for the type checker)
+        assert isinstance(time, forms.ChoiceField)  # noqa: S101
+        choice.choices = [(one.value, CHOICES[one]) for one in choices]
+        choice.initial = choices[0].value
+        # Times that were offered a moment ago may still be sent: whether they are possible is the owner's to say.
+        sent = parse_datetime(str(data.get("time", ""))[:40]) if data else None
+        known = [*call.times, *([sent] if sent and timezone.is_aware(sent) and sent not in call.times else [])]
+        time.choices = [("", "Choose a time"), *((each.isoformat(), moment(each, now)) for each in known)]
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        asked = given.get("choice") == Choice.CALL_AT
+        at = given.get("other") or given.get("time")
+        if self.errors:
+            return given
+        if asked and at is None:
+            raise forms.ValidationError("Choose a time, or give another one, for calling again at a time.")
+        if not asked and at is not None:
+            raise forms.ValidationError(
+                f"You gave a time: choose “{CHOICES[Choice.CALL_AT]}” for it, or take it out again."
+            )
+        return given | {"at": at}
+
+    @property
+    def first_error(self) -> str:
+        return next(text for texts in self.errors.values() for text in texts)
