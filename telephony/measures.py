@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import connection
 from django.utils import timezone
@@ -44,9 +44,10 @@ ON CONFLICT (hour, queue, what) DO UPDATE SET
 
 # The hour's figures come last, so that they take the place of the week's.
 _READ = """
-SELECT queue, what, seconds, variance, 0 AS of_the_hour FROM telephony_queuemeasure WHERE queue = ANY(%(queues)s)
+SELECT queue, what, seconds, variance, measured, 0 AS of_the_hour FROM telephony_queuemeasure
+WHERE queue = ANY(%(queues)s)
 UNION ALL
-SELECT queue, what, mean, variance, 1 FROM telephony_hourmeasure
+SELECT queue, what, mean, variance, measured, 1 FROM telephony_hourmeasure
 WHERE hour = %(hour)s AND queue = ANY(%(queues)s) AND measured >= %(enough)s
 ORDER BY of_the_hour
 """
@@ -54,10 +55,11 @@ ORDER BY of_the_hour
 
 @dataclass(frozen=True)
 class Figure:
-    """A running mean and its standard deviation, both in the unit of what was measured."""
+    """A running mean and its standard deviation, both in the unit of what was `measured` so many times."""
 
     mean: float
     deviation: float
+    measured: int
 
 
 def hour_of_week(at: datetime) -> int:
@@ -86,7 +88,7 @@ def measure_all(queue: str, measured: Iterable[tuple[What, float]], now: datetim
             rest.remove(item)
         # Clocks of two machines may make a moment look older than what came before it.
         values = [max(value, 0.0) for value in once.values()]
-        given = {"kinds": list(once), "values": values, "queue": queue, "hour": hour_of_week(now)}
+        given: dict[str, Any] = {"kinds": list(once), "values": values, "queue": queue, "hour": hour_of_week(now)}
         with connection.cursor() as cursor:
             cursor.execute(_MEASURE, given | {"now": now, "memory": MEMORY})
 
@@ -97,9 +99,9 @@ def figures(queues: Collection[str], now: datetime) -> dict[str, dict[str, Figur
     A kind of which nothing was measured is missing.
     """
     found: dict[str, dict[str, Figure]] = {queue: {} for queue in queues}
-    asked = {"queues": list(queues), "hour": hour_of_week(now), "enough": ENOUGH_FOR_AN_HOUR}
+    asked: dict[str, Any] = {"queues": list(queues), "hour": hour_of_week(now), "enough": ENOUGH_FOR_AN_HOUR}
     with connection.cursor() as cursor:
         cursor.execute(_READ, asked)
-        for queue, what, mean, variance, _ in cursor.fetchall():
-            found[queue][what] = Figure(mean, variance**0.5)
+        for queue, what, mean, variance, measured, _ in cursor.fetchall():
+            found[queue][what] = Figure(mean, variance**0.5, measured)
     return found
