@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,7 @@ from callbacks.flow.events import (
     load,
 )
 from callbacks.flow.options import FLOW_OPTIONS, FlowOptions, from_resolved
-from callbacks.flow.session import SESSION, Session
+from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import Reason
 from callbacks.inbox import ADVANCE
 from callbacks.models import Callback, Pending
@@ -39,7 +40,7 @@ from services import resolution
 from services.kinds import TIME_ZONE
 from services.models import ConfiguredService
 from telephony import blocklist
-from telephony.events import DialGranted, DialRefused, Party
+from telephony.events import AgentReserved, DialGranted, DialRefused, Party
 
 __all__ = [
     "Busy",
@@ -52,6 +53,9 @@ __all__ = [
     "advance",
     "cancel",
     "connect",
+    "decide_now",
+    "just",
+    "move",
     "reschedule",
     "snooze",
     "start",
@@ -62,6 +66,8 @@ logger = logging.getLogger(__name__)
 # An event that fails that often is set aside, so that the ones behind it are handled.
 MOST_FAILURES = 3
 RETRY_FAILED_AFTER = timedelta(seconds=1)
+# The key under which the customer's data reach the agent as one text (`_attach_udata`).
+USER_DATA = "GMS_UserData"
 DEFAULT_TTL = timedelta(seconds=86400)
 
 
@@ -224,7 +230,7 @@ def cancel(*, callback_id: str, actor: str, now: datetime, reason: Reason = Reas
 
     Raises NotFound; Refused when it is PROCESSING or COMPLETED; Busy.
     """
-    return _decide_now(callback_id, _just(Cancelled(actor=actor, reason=reason)), now)
+    return decide_now(callback_id, just(Cancelled(actor=actor, reason=reason)), now)
 
 
 def reschedule(
@@ -259,11 +265,11 @@ def reschedule(
         _set_properties(callback, properties)
         decided.columns |= {"properties": callback.properties, "user_data": callback.user_data}
         if desired_at is not None:
-            wishes[-1] = Rescheduled(actor, max(desired_at, now), _move(callback, options, desired_at, now))
+            wishes[-1] = Rescheduled(actor, max(desired_at, now), move(callback, options, desired_at, now))
         return wishes
 
     try:
-        return _decide_now(callback_id, change, now)
+        return decide_now(callback_id, change, now)
     except SlotFull as full:
         raise full.place.not_available(now) from None
 
@@ -273,12 +279,12 @@ def connect(*, callback_id: str, actor: str, now: datetime) -> Callback:
 
     Raises NotFound; Refused when nobody was asked; Busy.
     """
-    return _decide_now(callback_id, _just(Connected(actor)), now)
+    return decide_now(callback_id, just(Connected(actor)), now)
 
 
 def snooze(*, callback_id: str, actor: str, now: datetime) -> Callback:
     """The customer, who was asked, wants to be asked again after `_snooze_duration`. Raises as connect()."""
-    return _decide_now(callback_id, _just(Snoozed(actor)), now)
+    return decide_now(callback_id, just(Snoozed(actor)), now)
 
 
 def _said(properties: Mapping[str, str]) -> str:
@@ -299,7 +305,7 @@ def _set_properties(callback: Callback, properties: Mapping[str, str]) -> None:
             place.pop(key, None)
 
 
-def _move(callback: Callback, options: FlowOptions, desired_at: datetime, now: datetime) -> datetime | None:
+def move(callback: Callback, options: FlowOptions, desired_at: datetime, now: datetime) -> datetime | None:
     """Book the place for another time instead of the present one; for a call at once none is needed."""
     service = callback.service
     if service is None:
@@ -320,12 +326,15 @@ def _move(callback: Callback, options: FlowOptions, desired_at: datetime, now: d
 Wish = Callable[[Callback, Turns, FlowOptions | None], list[Event]]
 
 
-def _just(event: Event) -> Wish:
+def just(event: Event) -> Wish:
     return lambda callback, decided, options: [event]
 
 
-def _decide_now(callback_id: str, wish: Wish, now: datetime) -> Callback:
-    """Decide a verb's own event in its own transaction, behind the pending ones, so that the answer is true."""
+def decide_now(callback_id: str, wish: Wish, now: datetime) -> Callback:
+    """Decide a verb's own event in its own transaction, behind the pending ones, so that the answer is true.
+
+    Raises NotFound, Refused, Busy, and what `wish` raises.
+    """
     for last_try in (False, True):
         try:
             callback, turns = _advance(callback_id, now, wish)
@@ -366,7 +375,7 @@ def _decide(callback: Callback, events: list[Event], now: datetime, wish: Wish |
         # Ending needs no options; anything else cannot go on without them.
         events = [event if isinstance(event, Cancelled | Expired) else SetAside(error) for event in events]
     else:
-        events = [_permitted(callback, session, options, event, now) for event in events]
+        events = [each for event in events for each in _permitted(callback, session, options, event, now)]
     turns = _run(session, options, events, now)
     if wish is not None:
         _run_on(turns, options, wish(callback, turns, options), now)
@@ -374,17 +383,19 @@ def _decide(callback: Callback, events: list[Event], now: datetime, wish: Wish |
     return session, turns
 
 
-def _permitted(callback: Callback, session: Session, options: FlowOptions, event: Event, now: datetime) -> Event:
-    """A grant to dial somebody who has to be asked first is judged before the question, as a dial before the ring.
+def _permitted(callback: Callback, session: Session, options: FlowOptions, event: Event, now: datetime) -> list[Event]:
+    """A grant to dial somebody who has to be asked first, and an agent who is to be called first, are judged before.
 
-    Nobody is asked whether to be called now who may not be called now.
+    As a dial before the ring: nobody is asked whether to be called now who may not be called now, and no agent is held
+    for them. The grant is dropped, the agent given back.
     """
-    if not (isinstance(event, DialGranted) and options.wait_for_user_confirm and not session.confirmed):
-        return event
-    refused = permit.refusal(callback, now)
+    asks_customer = isinstance(event, DialGranted) and options.wait_for_user_confirm and not session.confirmed
+    calls_agent = isinstance(event, AgentReserved) and session.stage is Stage.RESERVING
+    refused = permit.refusal(callback, now) if asks_customer or calls_agent else None
     if refused is None:
-        return event
-    return DialRefused(Party.CUSTOMER, session.attempt, refused.reason, refused.retry_at, refused.final)
+        return [event]
+    refusal = DialRefused(Party.CUSTOMER, session.attempt, refused.reason, refused.retry_at, refused.final)
+    return [refusal, event] if calls_agent else [refusal]
 
 
 def _take_pending(callback_id: str) -> list[Event]:
@@ -420,7 +431,17 @@ def _resolve(callback: Callback) -> tuple[FlowOptions | None, str]:
         resolved = resolution.resolve(callback.service, overrides=callback.overrides, parameters=parameters)
     except (resolution.OptionError, LookupError) as error:
         return None, f"The configuration of service {callback.service_name} cannot be resolved: {error}"
-    return from_resolved(resolved), ""
+    return from_resolved(resolved, _attached(callback, str(resolved["_attach_udata"]))), ""
+
+
+def _attached(callback: Callback, form: str) -> tuple[tuple[str, str], ...]:
+    """The customer's data as an agent's call carries them (`_attach_udata`)."""
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in callback.user_data.items()}
+    if form == "separate_keys":
+        return tuple(texts.items())
+    if form == "gms_storage_id":
+        return ((USER_DATA, callback.pk),)
+    return ((USER_DATA, json.dumps(texts, ensure_ascii=False)),) if texts else ()
 
 
 def _count_failure(callback_id: str, error: str, now: datetime) -> None:

@@ -31,7 +31,14 @@ START_BATCH = 200
 # A queue is looked at that often, in seconds, for those that the wait draws in before their own time.
 EARLY_LOOK = 5
 # Nobody rings in these, so that they can be paused.
-PAUSABLE = [Stage.HELD, Stage.AWAITING, Stage.CONFIRMING, Stage.RETRYING]
+PAUSABLE = [
+    Stage.HELD,
+    Stage.AWAITING,
+    Stage.RESERVING,
+    Stage.PREVIEWING,
+    Stage.CONFIRMING,
+    Stage.RETRYING,
+]
 
 
 def on_timers(fired: list[Timer], now: datetime) -> None:

@@ -155,6 +155,10 @@ class Attempt(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["callback", "party", "number"], name="attempt_once")]
+        indexes = [
+            # An agent's day at the desk.
+            models.Index(fields=["agent", "-began_at"], name="attempt_agent", condition=~Q(agent="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.party} {self.number} of {self.callback_id}: {self.result or 'under way'}"

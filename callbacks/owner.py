@@ -7,14 +7,14 @@ from datetime import datetime
 
 from django.db.models import Count
 
-from callbacks import inbox, permit
+from callbacks import desk, inbox, permit
 from callbacks.flow import projections
 from callbacks.flow.options import FLOW_OPTIONS
 from callbacks.flow.session import SESSION
 from callbacks.flow.states import State
 from callbacks.models import Callback
 from telephony.events import CallEvent, Party
-from telephony.upwards import Description, Refusal
+from telephony.upwards import Choice, Description, Handled, Refusal
 
 
 class CallbackOwner:
@@ -45,11 +45,25 @@ class CallbackOwner:
         return Callback.objects.filter(pk=owner).exists()
 
     def describe(self, owner: str, now: datetime) -> Description | None:
-        callback = Callback.objects.filter(pk=owner).only("service_name", "customer_number", "user_data").first()
-        if callback is None:
-            return None
-        lines = tuple((name, str(value)) for name, value in callback.user_data.items())
-        return Description(callback.service_name, callback.customer_number, lines)
+        return desk.describe(owner, now)
+
+    def accept(self, owner: str, reservation: str, *, now: datetime) -> None:
+        desk.accept(owner, reservation, now=now)
+
+    def reject(self, owner: str, reservation: str, *, now: datetime) -> None:
+        desk.reject(owner, reservation, now=now)
+
+    def hold(self, owner: str, reservation: str, *, on: bool, now: datetime) -> None:
+        desk.hold(owner, reservation, on=on, now=now)
+
+    def hang_up(self, owner: str, reservation: str, *, now: datetime) -> None:
+        desk.hang_up(owner, reservation, now=now)
+
+    def dispose(self, owner: str, agent: str, *, choice: Choice, at: datetime | None, now: datetime) -> None:
+        desk.dispose(owner, agent, choice=choice, at=at, now=now)
+
+    def handled_by(self, agent: str, *, since: datetime, now: datetime) -> list[Handled]:
+        return desk.handled_by(agent, since=since, now=now)
 
 
 def live_callbacks(services: Collection[int]) -> Iterator[tuple[int, str]]:

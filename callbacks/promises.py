@@ -148,3 +148,11 @@ def offers_near(
         latest=latest(service, now),
         suits=lambda time: not times.why_not(time),
     )
+
+
+def next_offers(
+    service: ConfiguredService, *, number: str, properties: Mapping[str, str], now: datetime
+) -> list[Offer]:
+    """The next times that the customer can have. Raises Unreadable, OptionError and LookupError."""
+    times = calling_times(service, number=number, properties=properties)
+    return [offer for offer in offers_near(service, offices.plan_of(service), times, now, now) if offer.time > now]

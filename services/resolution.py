@@ -45,13 +45,14 @@ __all__ = [
     "warnings",
 ]
 
-# The scenario keys that both seed documents' clients send with a start request.
+# The scenario keys that both seed documents' clients send with a start request, and whom a customer asks for.
 ALWAYS_OVERRIDABLE = (
     "_call_direction",
     "_wait_for_agent",
     "_wait_for_user_confirm",
     "_media_type",
     "_provide_code",
+    "_preferred_agent",
 )
 
 # As many different services as a process keeps worked out, a few kilobytes each.

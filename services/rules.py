@@ -115,7 +115,6 @@ def scenario_can_run(values: Values, texts: Mapping[str, str]) -> Iterator[Optio
     for name, runs in (
         ("_media_type", "voice"),
         ("_call_direction", "USERTERMINATED"),
-        ("_userterminated_first_connect_party", "CUSTOMER"),
     ):
         if name in values and values[name] != runs:
             yield OptionWarning(name, f"cannot work: {name} is {values[name]}, only {runs} can run yet.", blocks=True)

@@ -18,3 +18,12 @@ def blocking(number: str, *, country: str, now: datetime) -> BlockedNumber | Non
     """
     found = BlockedNumber.objects.in_force(now).matching(numbers.forms(number, country))
     return found.order_by(F("until").desc(nulls_first=True)).first()
+
+
+def block(number: str, *, reason: str, by: str, now: datetime) -> BlockedNumber | None:
+    """Have a number not called any more, in the caller's transaction; None where it is no number that can be kept."""
+    written = numbers.normalised(number)
+    if not written:
+        return None
+    held = BlockedNumber.objects.in_force(now).filter(number=written, is_prefix=False, until=None).first()
+    return held or BlockedNumber.objects.create(number=written, reason=reason, created_by=by, created_at=now)

@@ -103,7 +103,7 @@ def examine(stored: Stored, listing: Listing, now: datetime) -> Iterator[Fault]:
         yield Fault(Kind.INCONSISTENT, text, advice="Cancel it: it ends with an error that its timeline explains.")
         return
     yield from _record(stored, callback, session, options)
-    yield from _rung_twice(stored, options)
+    yield from _rung_twice(stored, session, options)
     if session.stage is Stage.ENDED:
         yield from _after_the_end(stored, session, now)
     else:
@@ -280,7 +280,14 @@ def _place_difference(stored: Stored, session: Session, options: FlowOptions | N
         return
     # A dial that was granted and is about to be decided.
     granted = any(pending.event["kind"] == "DialGranted" for pending in stored.pending) and entry.granted
-    wanted = (place.queue, targets.parse(place.target).key, place.place_at, place.wants, place.visit, place.paused)
+    wanted = (
+        place.queue,
+        targets.parse(place.target).steps[0].target.key,
+        place.place_at,
+        place.wants,
+        place.visit,
+        place.paused,
+    )
     taken = (entry.queue, entry.target_key, entry.place_at, entry.wants, entry.visit, entry.paused)
     if taken != wanted or (
         not granted and (entry.granted, entry.eligible_at is not None) != (place.granted, bool(place.wants))
@@ -290,15 +297,21 @@ def _place_difference(stored: Stored, session: Session, options: FlowOptions | N
 
 def _wake_with(stored: Stored, session: Session) -> Remedy:
     """A call of which nothing is left is gone: making it anew could ring an attempt twice."""
-    wants_customer = session.stage in projections.WITH_CUSTOMER
-    return Remedy.CALL_GONE if wants_customer and not stored.live_legs else Remedy.RESTORE
+    wants_call = session.stage in projections.WITH_CALL
+    return Remedy.CALL_GONE if wants_call and not stored.live_legs else Remedy.RESTORE
+
+
+def called_party(session: Session) -> tuple[Party, int]:
+    """Whose leg the stage is about, and which attempt at them."""
+    if session.stage is Stage.CALLING_AGENT:
+        return Party.AGENT, session.agent_attempt
+    return Party.CUSTOMER, session.attempt
 
 
 def _restore_with(stored: Stored, session: Session) -> Remedy | None:
-    if session.stage in projections.WITH_CUSTOMER and not stored.live_legs and not stored.pending:
-        dialled = any(
-            a.party == Party.CUSTOMER and a.number == session.attempt and a.dialled_at for a in stored.attempts
-        )
+    if session.stage in projections.WITH_CALL and not stored.live_legs and not stored.pending:
+        called = called_party(session)
+        dialled = any((a.party, a.number) == called and a.dialled_at for a in stored.attempts)
         if stored.call is None or dialled:
             return Remedy.CALL_GONE
     return Remedy.RESTORE
@@ -334,7 +347,7 @@ def tells(state: str, stage: str, session: Session, public: State) -> bool:
 
     While something holds its dial back, a callback goes to and fro between some stages and says so once.
     """
-    held_back = {Stage.AWAITING, Stage.CONFIRMING, Stage.DIALLING, Stage.RETRYING}
+    held_back = {Stage.AWAITING, Stage.RESERVING, Stage.CONFIRMING, Stage.DIALLING, Stage.RETRYING}
     if session.held_back and session.stage in held_back and stage in held_back:
         return state == public
     return (state, stage) == (public, session.stage)
@@ -362,7 +375,7 @@ def _unrecorded(stored: Stored, session: Session) -> Iterator[Fault]:
             yield Fault(Kind.INCONSISTENT, text, advice=advice)
 
 
-def _rung_twice(stored: Stored, options: FlowOptions | None) -> Iterator[Fault]:
+def _rung_twice(stored: Stored, session: Session, options: FlowOptions | None) -> Iterator[Fault]:
     advice = "It cannot be unrung. Read the timeline, apologise where it is due, and report it as a fault."
     rang = stored.journal.rang if stored.journal else ()
     for number in sorted({number for number in rang if rang.count(number) > 1}):
@@ -378,7 +391,11 @@ def _rung_twice(stored: Stored, options: FlowOptions | None) -> Iterator[Fault]:
     counted = [
         attempt
         for attempt in stored.attempts
-        if attempt.party == Party.CUSTOMER and attempt.dialled_at and attempt.result != DialResult.CREATE_CALL_ERROR
+        if attempt.party == Party.CUSTOMER
+        # Those since it last got another time, or was to be called again.
+        and attempt.number > session.attempts_before
+        and attempt.dialled_at
+        and attempt.result != DialResult.CREATE_CALL_ERROR
     ]
     if options and len(counted) > options.max_dial_attempts:
         text = f"The customer was called {len(counted)} times; {options.max_dial_attempts} is the most."

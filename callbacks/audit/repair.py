@@ -186,7 +186,7 @@ def _give_up(row: Stored, now: datetime) -> str:
 
 def _call_gone(row: Stored, now: datetime) -> str:
     _, session, _ = _session(row)
-    gone = LegEnded(Party.CUSTOMER, session.attempt, EndCause.UNKNOWN, "found without a call by the auditor")
+    gone = LegEnded(*checks.called_party(session), EndCause.UNKNOWN, "found without a call by the auditor")
     inbox.put([(row.owner, gone)], now)
     return "It was told that its call is gone."
 

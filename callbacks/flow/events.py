@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from callbacks.flow.states import Reason
 from telephony import events as call
 from telephony.events import CallEvent
+from telephony.upwards import Choice
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,47 @@ class Snoozed:
 
 
 @dataclass(frozen=True)
+class PreviewAccepted:
+    """The agent takes the callback that they were shown."""
+
+    actor: str
+    reservation: str
+
+
+@dataclass(frozen=True)
+class PreviewRejected:
+    actor: str
+    reservation: str
+
+
+@dataclass(frozen=True)
+class HoldChanged:
+    """The agent lets the customer wait (`on`), or goes on talking."""
+
+    actor: str
+    reservation: str
+    on: bool
+
+
+@dataclass(frozen=True)
+class HungUp:
+    """The agent ended the talk at the desk."""
+
+    actor: str
+    reservation: str
+
+
+@dataclass(frozen=True)
+class Disposed:
+    """What came of the talk; with CALL_AT the new time and its booked slot."""
+
+    actor: str
+    choice: Choice
+    desired_at: datetime | None = None
+    slot: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Paused:
     """The service was paused."""
 
@@ -117,6 +159,11 @@ Event = (
     | Changed
     | Connected
     | Snoozed
+    | PreviewAccepted
+    | PreviewRejected
+    | HoldChanged
+    | HungUp
+    | Disposed
     | Paused
     | Resumed
     | PushSettled
@@ -136,6 +183,11 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
         Changed,
         Connected,
         Snoozed,
+        PreviewAccepted,
+        PreviewRejected,
+        HoldChanged,
+        HungUp,
+        Disposed,
         Paused,
         Resumed,
         PushSettled,

@@ -12,9 +12,14 @@ from callbacks.flow.events import (
     Cancelled,
     Changed,
     Connected,
+    Disposed,
     Event,
     Expired,
+    HoldChanged,
+    HungUp,
     Paused,
+    PreviewAccepted,
+    PreviewRejected,
     PushSettled,
     Rescheduled,
     Resumed,
@@ -25,10 +30,18 @@ from callbacks.flow.events import (
 )
 from callbacks.flow.options import FlowOptions
 from callbacks.flow.session import Session, Stage
-from callbacks.flow.stages import connecting, detecting, dialling, scheduled, talking, waiting
+from callbacks.flow.stages import agent_first, connecting, detecting, dialling, scheduled, talking, waiting
 from callbacks.flow.states import Reason, State
 from callbacks.flow.turn import Turn
-from telephony.events import AgentReserved, DialGranted, LegDialling, LegsJoined, Party, ReservationExpired
+from telephony.events import (
+    AgentReserved,
+    DialGranted,
+    LegDialling,
+    LegsJoined,
+    Party,
+    ReservationExpired,
+    TargetSwitched,
+)
 
 Handler = Callable[[Turn, Event], bool]
 
@@ -42,6 +55,9 @@ STAGES: dict[Stage, Handler] = {
     Stage.SCHEDULED: scheduled.on_scheduled,
     Stage.HELD: scheduled.on_held,
     Stage.AWAITING: scheduled.on_awaiting,
+    Stage.RESERVING: agent_first.on_reserving,
+    Stage.PREVIEWING: agent_first.on_previewing,
+    Stage.CALLING_AGENT: agent_first.on_calling_agent,
     Stage.CONFIRMING: scheduled.on_confirming,
     Stage.DIALLING: dialling.on_dialling,
     Stage.RINGING: dialling.on_ringing,
@@ -52,6 +68,7 @@ STAGES: dict[Stage, Handler] = {
     Stage.CONNECTING: connecting.on_connecting,
     Stage.JOINING: connecting.on_joining,
     Stage.TALKING: talking.on_talking,
+    Stage.DISPOSITION: talking.on_disposition,
     Stage.APOLOGY: waiting.on_apology,
     Stage.RETRYING: dialling.on_retrying,
     Stage.PAUSED: scheduled.on_paused,
@@ -98,7 +115,7 @@ def _ends_from_outside(turn: Turn, event: Event) -> bool:
                 _refuse(turn, f"A cancel by {actor}", "cannot be cancelled")
             else:
                 transitions.end(turn, reason, f"Cancelled by {actor}.")
-        case Expired():
+        case Expired() if session.stage is not Stage.DISPOSITION:
             if projections.wanted_call(session, turn.options).empty and session.stage is not Stage.ENDED:
                 transitions.end(turn, Reason.FAIL_TIMEOUT_TTL, "Not handled within its time to live (_ttl).")
         case SetAside(error=error):
@@ -114,7 +131,9 @@ def _is_asked_for(turn: Turn, event: Event) -> bool:
         case Rescheduled(actor=actor, desired_at=desired_at, slot=slot):
             if turn.session.stage in projections.WITH_CUSTOMER:
                 _refuse(turn, f"A new time by {actor}", "cannot be given another time: the customer is being called")
-            elif turn.session.stage is Stage.ENDED:
+            elif turn.session.stage in {Stage.CALLING_AGENT, Stage.PREVIEWING}:
+                _refuse(turn, f"A new time by {actor}", "cannot be given another time: an agent is being asked")
+            elif turn.session.stage in {Stage.DISPOSITION, Stage.ENDED}:
                 _refuse(turn, f"A new time by {actor}", "cannot be given another time")
             else:
                 turn.note("rescheduled", f"Another time was asked for by {actor}: {transitions.said(desired_at)}.")
@@ -131,6 +150,19 @@ def _is_asked_for(turn: Turn, event: Event) -> bool:
                 _refuse(turn, f"A confirmation by {actor}", "is not waiting for a confirmation")
         case Snoozed(actor=actor):
             _refuse(turn, f"A wish to be asked later by {actor}", "is not waiting for a confirmation")
+        case PreviewRejected(actor=actor, reservation=reservation) if (
+            turn.session.stage is Stage.PREVIEWING and reservation == turn.session.reservation
+        ):
+            _refuse(turn, f"A rejection by {actor}", "may only be accepted (_agent_preview_allow_reject)")
+        case PreviewAccepted(actor=actor) | PreviewRejected(actor=actor):
+            _refuse(turn, f"A decision by {actor}", "is no longer offered")
+        case HoldChanged(actor=actor) | HungUp(actor=actor):
+            _refuse(turn, f"An act by {actor}", "is not on the line")
+        case Disposed(actor=actor):
+            _refuse(turn, f"A disposition by {actor}", "takes none")
+        case TargetSwitched(why=why):
+            if turn.session.stage in projections.IN_QUEUE:
+                turn.note("target", why)
         case Paused() | Resumed():
             pass
         case _:

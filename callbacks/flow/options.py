@@ -11,6 +11,8 @@ from pydantic import TypeAdapter
 DEFAULT_WAITING = "SampleTreatments/next_customer_rep.wav"
 DEFAULT_FIND_AGENT_FAIL = "SampleTreatments/all_agents_busy.wav"
 CONNECT_ANYWAY = "CONNECT-ANYWAY"
+# What an agent hears who was called first, until the customer is on the line: a ringing tone.
+CALLING_THE_CUSTOMER = "SampleTreatments/calling_customer.wav"
 DEFAULT_ANSWERING_MACHINE = "SampleTreatments/call_fail_ans_machine.wav"
 
 
@@ -65,13 +67,32 @@ class FlowOptions:
     on_user_confirm_timeout: str = CONNECT_ANYWAY
     snooze_duration: int = 300
     max_notify_delivery_attempts: int = 3
+    agent_first_via_rp: bool = False
+    agent_preview: bool = False
+    agent_preview_allow_reject: int = 0
+    agent_preview_timeout: int = 30
+    agent_preview_timeout_set_notready: bool = False
+    agent_preview_set_notready_reason: str = ""
+    agent_preview_via_rp: bool = False
+    agent_reject_retry_timeout: int = 0
+    enable_disposition_dialog: bool = False
+    agent_disposition_timeout: int = 45
+    max_successful_customer_contacts: int | None = None  # None: as often as agents ask for it
+    vq_priority: int = 0  # _urs_vq_priority
+    vq_priority_increment: int = 0  # _urs_vq_priority_increment
+    vq_priority_increment_interval: int = 0  # _urs_vq_priority_increment_interval; 0: the priority does not grow
+    call_interaction_age: int = 0  # _urs_call_interaction_age
+    preferred_agent: str = ""
+    preferred_agent_timeout: int = 60
+    # The customer's data as the agent's call carries them (_attach_udata): (key, text) pairs.
+    attached: tuple[tuple[str, str], ...] = ()
     most_late: int = 86400  # by how much a start or a dial may be late, of _queue_poll_period(_recovery)
 
 
 FLOW_OPTIONS: TypeAdapter[FlowOptions] = TypeAdapter(FlowOptions)
 
 
-def from_resolved(resolved: Mapping[str, Any]) -> FlowOptions:
+def from_resolved(resolved: Mapping[str, Any], attached: tuple[tuple[str, str], ...] = ()) -> FlowOptions:
     """Pick the flow's options out of `services.resolution.resolve`'s typed values."""
     return FlowOptions(
         media_type=resolved["_media_type"],
@@ -114,6 +135,24 @@ def from_resolved(resolved: Mapping[str, Any]) -> FlowOptions:
         on_user_confirm_timeout=resolved["_on_user_confirm_timeout"],
         snooze_duration=resolved["_snooze_duration"],
         max_notify_delivery_attempts=resolved["_max_notify_delivery_attempts"],
+        agent_first_via_rp=resolved["_agent_first_via_rp"],
+        agent_preview=resolved["_agent_preview"],
+        agent_preview_allow_reject=resolved["_agent_preview_allow_reject"],
+        agent_preview_timeout=resolved["_agent_preview_timeout"],
+        agent_preview_timeout_set_notready=resolved["_agent_preview_timeout_set_notready"],
+        agent_preview_set_notready_reason=resolved["_agent_preview_set_notready_reason"] or "",
+        agent_preview_via_rp=resolved["_agent_preview_via_rp"],
+        agent_reject_retry_timeout=resolved["_agent_reject_retry_timeout"],
+        enable_disposition_dialog=resolved["_enable_disposition_dialog"],
+        agent_disposition_timeout=resolved["_agent_disposition_timeout"],
+        max_successful_customer_contacts=resolved["_max_successful_customer_contacts"],
+        vq_priority=resolved["_urs_vq_priority"] or 0,
+        vq_priority_increment=resolved["_urs_vq_priority_increment"] or 0,
+        vq_priority_increment_interval=resolved["_urs_vq_priority_increment_interval"] or 0,
+        call_interaction_age=resolved["_urs_call_interaction_age"] or 0,
+        preferred_agent=resolved["_preferred_agent"] or "",
+        preferred_agent_timeout=resolved["_preferred_agent_timeout"],
+        attached=attached,
         # A minute is what a restart takes.
         most_late=60 * max(1, -min(resolved["_queue_poll_period"][0], resolved["_queue_poll_period_recovery"][0])),
     )

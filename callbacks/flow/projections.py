@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from callbacks.flow.options import DEFAULT_WAITING, FlowOptions, Treatment
+from callbacks.flow.options import CALLING_THE_CUSTOMER, DEFAULT_WAITING, FlowOptions, Treatment
 from callbacks.flow.session import Session, Stage
 from callbacks.flow.states import State
 from telephony.ewt import REACH
@@ -17,6 +17,9 @@ STATES: dict[Stage, State] = {
     Stage.SCHEDULED: State.SCHEDULED,
     Stage.HELD: State.QUEUED,
     Stage.AWAITING: State.QUEUED,
+    Stage.RESERVING: State.QUEUED,
+    Stage.PREVIEWING: State.QUEUED,
+    Stage.CALLING_AGENT: State.QUEUED,
     Stage.CONFIRMING: State.QUEUED,
     Stage.DIALLING: State.QUEUED,
     Stage.RETRYING: State.QUEUED,
@@ -29,6 +32,7 @@ STATES: dict[Stage, State] = {
     Stage.JOINING: State.ROUTING,
     Stage.APOLOGY: State.ROUTING,
     Stage.TALKING: State.PROCESSING,
+    Stage.DISPOSITION: State.PROCESSING,
     Stage.PAUSED: State.PAUSED,
     Stage.ENDED: State.COMPLETED,
 }
@@ -47,13 +51,17 @@ WITH_CUSTOMER = frozenset(
         Stage.APOLOGY,
     }
 )
-WITH_AGENT = frozenset({Stage.CONNECTING, Stage.JOINING, Stage.TALKING})
+# With a call up, the customer's or that of an agent who was called first.
+WITH_CALL = WITH_CUSTOMER | {Stage.CALLING_AGENT}
 JOINED = frozenset({Stage.JOINING, Stage.TALKING})
 # Between the start of the execution and the agent: the place in the queue is kept all the while.
 IN_QUEUE = frozenset(
     {
         Stage.HELD,
         Stage.AWAITING,
+        Stage.RESERVING,
+        Stage.PREVIEWING,
+        Stage.CALLING_AGENT,
         Stage.CONFIRMING,
         Stage.DIALLING,
         Stage.RINGING,
@@ -68,7 +76,9 @@ IN_QUEUE = frozenset(
 )
 # No agent is counted on for these, although they wait for one.
 NOT_GRANTED = frozenset({Stage.HELD, Stage.AWAITING, Stage.RETRYING, Stage.PAUSED})
-COUNTS_TIME_IN_QUEUE = frozenset({Stage.AWAITING, Stage.CONFIRMING, Stage.RETRYING, Stage.PAUSED, Stage.WAITING})
+COUNTS_TIME_IN_QUEUE = frozenset(
+    {Stage.AWAITING, Stage.RESERVING, Stage.CONFIRMING, Stage.RETRYING, Stage.PAUSED, Stage.WAITING}
+)
 
 
 def public_state(session: Session) -> State:
@@ -78,47 +88,78 @@ def public_state(session: Session) -> State:
     return STATES[session.stage]
 
 
+def has_agent_leg(session: Session) -> bool:
+    """Whether there is a leg to the agent: theirs is reserved, and past what they decide on at the desk."""
+    return bool(session.reservation) and session.stage in WITH_CALL
+
+
 def wanted_call(session: Session, options: FlowOptions) -> WantedCall:
     """Which legs there should be, who hears what, who is joined."""
-    if session.stage not in WITH_CUSTOMER:
+    if session.stage not in WITH_CALL:
         return NOTHING
-    customer = WantedLeg(
-        attempt=session.attempt,
-        ring_seconds=options.ixn_createcall_timeout,
-        route_point=options.route_point,
-        number=options.prefix_dial_out + session.number,
-        caller_number=options.calling_party_number,
-        caller_name=options.calling_party_display_name,
-        detect=options.cpd_enable,
-        hears=_hears(session, options),
-    )
+    customer = None
+    if session.stage in WITH_CUSTOMER:
+        customer = WantedLeg(
+            attempt=session.attempt,
+            ring_seconds=options.ixn_createcall_timeout,
+            route_point=options.route_point,
+            number=options.prefix_dial_out + session.number,
+            caller_number=options.calling_party_number,
+            caller_name=options.calling_party_display_name,
+            detect=options.cpd_enable,
+            hears=_hears(session, options),
+        )
     agent = None
-    if session.stage in WITH_AGENT:
+    if has_agent_leg(session):
         agent = WantedLeg(
             attempt=session.agent_attempt,
             ring_seconds=options.agent_reserve_timeout,
             agent=session.agent,
             caller_number=session.number,
+            route_point=options.route_point if _agent_via_route_point(options) else "",
+            hears=_agent_hears(session),
+            attached=options.attached,
         )
-    return WantedCall(customer, agent, joined=session.stage in JOINED)
+    return WantedCall(customer, agent, joined=session.stage in JOINED and not session.on_hold)
+
+
+def _agent_via_route_point(options: FlowOptions) -> bool:
+    """Only who is called first can be: else the call goes to the phone that is nearest to the customer's call."""
+    if not is_agent_first(options):
+        return False
+    return options.agent_preview_via_rp if options.agent_preview else options.agent_first_via_rp
+
+
+def is_agent_first(options: FlowOptions) -> bool:
+    return options.first_connect_party == "AGENT"
+
+
+def _agent_hears(session: Session) -> Sounds | None:
+    """An agent who was called first hears it ring until the customer is there."""
+    calling = {Stage.CALLING_AGENT, Stage.DIALLING, Stage.RINGING, Stage.DETECTING}
+    if session.stage not in calling:
+        return None
+    return Sounds(number=1, files=(CALLING_THE_CUSTOMER,), loop=True)
 
 
 def _hears(session: Session, options: FlowOptions) -> Sounds | None:
+    waits = session.stage in {Stage.WAITING, Stage.CONNECTING} or session.on_hold
     treatment: Treatment | None = {
         Stage.MESSAGE: options.treatment_answering_machine,
         Stage.GREETING: options.treatment_customer_connect,
         Stage.WAITING: options.treatment_waiting_for_agent,
         Stage.CONNECTING: options.treatment_waiting_for_agent,
+        Stage.TALKING: options.treatment_waiting_for_agent if session.on_hold else None,
         Stage.APOLOGY: options.treatment_find_agent_fail,
     }.get(session.stage)
-    if session.fallback and session.stage in {Stage.WAITING, Stage.CONNECTING}:
+    if session.fallback and waits:
         treatment = Treatment(DEFAULT_WAITING)
     if treatment is None or not treatment.file:
         return None
     return Sounds(
         number=session.sounds,
         files=(treatment.file,),
-        loop=session.stage in {Stage.WAITING, Stage.CONNECTING},
+        loop=waits,
         after_beep=session.stage is Stage.MESSAGE and treatment.after_beep,
     )
 
@@ -126,18 +167,24 @@ def _hears(session: Session, options: FlowOptions) -> Sounds | None:
 def queue_place(session: Session, options: FlowOptions) -> QueuePlace | None:
     if session.stage not in IN_QUEUE or session.queued_at is None:
         return None
-    wants = {Stage.AWAITING: "dial", Stage.WAITING: "agent"}.get(session.stage, "")
+    wants = {Stage.AWAITING: "dial", Stage.RESERVING: "agent", Stage.WAITING: "agent"}.get(session.stage, "")
     return QueuePlace(
         queue=options.virtual_queue,
         target=options.target,
-        place_at=session.queued_at,
+        place_at=session.queued_at - timedelta(seconds=options.call_interaction_age),
         wants=wants,
         visit=session.visit if wants else 0,
         reserve_seconds=options.agent_reserve_timeout,
-        granted=options.wait_for_agent and session.stage not in NOT_GRANTED,
+        granted=options.wait_for_agent and not is_agent_first(options) and session.stage not in NOT_GRANTED,
         paused=session.stage is Stage.PAUSED,
         # Who is being asked may still have to be called after the answer.
         counted_until=session.deadline + REACH if session.stage is Stage.CONFIRMING and session.deadline else None,
+        priority=options.vq_priority,
+        priority_increment=options.vq_priority_increment,
+        priority_interval=options.vq_priority_increment_interval,
+        preferred_agent=options.preferred_agent,
+        preferred_seconds=options.preferred_agent_timeout if options.preferred_agent else 0,
+        passed_over=session.passed_over,
     )
 
 

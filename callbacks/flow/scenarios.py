@@ -10,7 +10,10 @@ from callbacks.flow.session import Stage
 
 @dataclass(frozen=True)
 class Scenario:
-    """`first` is the stage that follows once it is time; from the customer's answer on all scenarios here are alike."""
+    """`first` is the stage that follows once it is time.
+
+    From the customer's answer on all scenarios here are alike, but that an agent who was called first is there already.
+    """
 
     name: str
     first: Stage
@@ -20,6 +23,9 @@ SCENARIOS: dict[tuple[str, bool, str], Scenario] = {
     # (_call_direction, _wait_for_agent, _userterminated_first_connect_party)
     ("USERTERMINATED", False, "CUSTOMER"): Scenario("User Terminated Immediate", Stage.DIALLING),
     ("USERTERMINATED", True, "CUSTOMER"): Scenario("User Terminated Delayed", Stage.AWAITING),
+    # An agent is reserved before anybody is called, so that there is nothing to wait for besides.
+    ("USERTERMINATED", False, "AGENT"): Scenario("Agent first", Stage.RESERVING),
+    ("USERTERMINATED", True, "AGENT"): Scenario("Agent first", Stage.RESERVING),
 }
 
 

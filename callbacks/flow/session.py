@@ -9,6 +9,7 @@ from enum import StrEnum
 from pydantic import TypeAdapter
 
 from callbacks.flow.states import Reason
+from telephony.queueplace import PassedOver
 
 
 class Stage(StrEnum):
@@ -18,6 +19,9 @@ class Stage(StrEnum):
     SCHEDULED = "scheduled"  # rests until its execution starts
     HELD = "held"  # in the queue, not yet time to dial
     AWAITING = "awaiting"  # delayed: waits in the queue for the grant to dial
+    RESERVING = "reserving"  # agent first: the queue looks for an agent, nobody is called yet
+    PREVIEWING = "previewing"  # the reserved agent sees the customer's data and decides
+    CALLING_AGENT = "calling_agent"  # the agent's phone rings; the customer is called once they answer
     CONFIRMING = "confirming"  # an agent is about to be free: the customer's device is asked whether to call
     DIALLING = "dialling"  # the customer's leg is about to be sent
     RINGING = "ringing"  # the leg was sent
@@ -28,6 +32,7 @@ class Stage(StrEnum):
     CONNECTING = "connecting"  # an agent is reserved, their phone rings
     JOINING = "joining"  # both are up and being joined
     TALKING = "talking"  # they hear each other
+    DISPOSITION = "disposition"  # the talk is over; the agent says what came of it
     APOLOGY = "apology"  # no agent was found: the customer hears so
     RETRYING = "retrying"  # waits for the next attempt
     PAUSED = "paused"  # the service is paused; the place is kept
@@ -48,6 +53,9 @@ class Session:
     `attempt` numbers the customer's legs and never falls; `attempts_before` of them were for earlier desired times, and
     `attempts_used` counts those that the customer may have noticed. `sounds` numbers the lists that the customer's leg
     hears; `fallback`: the waiting treatment could not be played, the sample is heard instead.
+    `reservation` names the reserved agent's reservation; while there is one and it is past the preview, there is a leg
+    of theirs. `rejects` counts refused previews, `passed_over` says who is not offered it for a while. `contacts`
+    counts talks, `disposition` is what the last of them came to (`telephony.upwards.Choice`).
     """
 
     number: str
@@ -80,6 +88,11 @@ class Session:
     agent_attempt: int = 0
     reason: Reason | None = None
     refusal: str = ""
+    rejects: int = 0
+    passed_over: tuple[PassedOver, ...] = ()
+    on_hold: bool = False
+    contacts: int = 0
+    disposition: str = ""
 
 
 SESSION: TypeAdapter[Session] = TypeAdapter(Session)

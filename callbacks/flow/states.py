@@ -34,6 +34,22 @@ class Reason(StrEnum):
     # Beyond the vendor: overdue by more than the recovery window, and a number that may not be called.
     FAIL_TOO_LATE = "FAIL_TOO_LATE"
     FAIL_NUMBER_BLOCKED = "FAIL_NUMBER_BLOCKED"
+    # As many agents rejected its preview (`_agent_preview_allow_reject`).
+    AGENT_PREVIEW_CANCEL_AFTER_1REJECTS = "AGENT_PREVIEW_CANCEL_AFTER_1REJECTS"
+    AGENT_PREVIEW_CANCEL_AFTER_2REJECTS = "AGENT_PREVIEW_CANCEL_AFTER_2REJECTS"
+    AGENT_PREVIEW_CANCEL_AFTER_3REJECTS = "AGENT_PREVIEW_CANCEL_AFTER_3REJECTS"
+    AGENT_PREVIEW_CANCEL_AFTER_4REJECTS = "AGENT_PREVIEW_CANCEL_AFTER_4REJECTS"
+    AGENT_PREVIEW_CANCEL_AFTER_5REJECTS = "AGENT_PREVIEW_CANCEL_AFTER_5REJECTS"
+    AGENT_PREVIEW_CANCEL_AFTER_6REJECTS = "AGENT_PREVIEW_CANCEL_AFTER_6REJECTS"
+    AGENT_PREVIEW_CANCEL_AFTER_7REJECTS = "AGENT_PREVIEW_CANCEL_AFTER_7REJECTS"
+    AGENT_PREVIEW_CANCEL_AFTER_8REJECTS = "AGENT_PREVIEW_CANCEL_AFTER_8REJECTS"
+    AGENT_PREVIEW_CANCEL_AFTER_9REJECTS = "AGENT_PREVIEW_CANCEL_AFTER_9REJECTS"
+    AGENT_PREVIEW_CANCEL_AFTER_10REJECTS = "AGENT_PREVIEW_CANCEL_AFTER_10REJECTS"
+
+    @classmethod
+    def after_rejects(cls, number: int) -> Reason:
+        """Given up after that many rejected previews, 1 to 10."""
+        return cls(f"AGENT_PREVIEW_CANCEL_AFTER_{number}REJECTS")
 
 
 MOVES: dict[State, frozenset[State]] = {
@@ -42,6 +58,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.ROUTING, State.PAUSED, State.SCHEDULED, State.COMPLETED}),
     State.PAUSED: frozenset({State.QUEUED, State.SCHEDULED, State.COMPLETED}),
     State.ROUTING: frozenset({State.QUEUED, State.PROCESSING, State.COMPLETED}),
-    State.PROCESSING: frozenset({State.COMPLETED}),
+    # Back by what the agent decided after the talk: call again, now or at a time.
+    State.PROCESSING: frozenset({State.QUEUED, State.SCHEDULED, State.COMPLETED}),
     State.COMPLETED: frozenset(),
 }

@@ -14,6 +14,7 @@ from callbacks.flow.session import Stage
 from callbacks.flow.states import Reason
 from callbacks.flow.turn import Turn
 from telephony.events import Party
+from telephony.queueplace import PassedOver
 
 # How long a switch may be silent about something that it should have reported, before the stage gives up waiting for
 # it.
@@ -24,6 +25,8 @@ LONGEST_TREATMENT = timedelta(seconds=120)
 RESERVATION_MARGIN = timedelta(seconds=5)
 # Longer than the claim of a performer that died while joining: two people who are both on the line are still joined.
 JOIN_TIMEOUT = timedelta(seconds=25)
+# For so long an agent who refused a callback, or did not react, is not offered it again.
+PASSED_OVER = timedelta(seconds=60)
 
 
 def schedule(turn: Turn, **changes: Any) -> None:
@@ -106,9 +109,11 @@ def reschedule(turn: Turn, desired_at: datetime, slot: datetime | None) -> None:
 
 
 def pause(turn: Turn) -> None:
+    let_agent_go(turn, "the service was paused")
     session = turn.session
     later = session.deadline if session.stage in {Stage.HELD, Stage.RETRYING} else None
-    turn.go(Stage.PAUSED, paused_from=session.stage, resume_at=later)
+    came_from = Stage.RESERVING if session.stage is Stage.PREVIEWING else session.stage
+    turn.go(Stage.PAUSED, paused_from=came_from, resume_at=later)
     turn.note("paused", "The service is paused (_paused_services_list); the place in the queue is kept.")
 
 
@@ -118,18 +123,134 @@ def resume(turn: Turn) -> None:
     turn.session = replace(session, paused_from=None, resume_at=None)
     if session.paused_from in {Stage.HELD, Stage.RETRYING}:
         turn.go(session.paused_from, deadline=max(session.resume_at or turn.now, turn.now))
+    elif session.paused_from is Stage.RESERVING:
+        turn.go(Stage.RESERVING)
     else:
         turn.go(Stage.AWAITING)
     turn.note("resumed", "The service goes on.")
 
 
 def proceed(turn: Turn) -> None:
-    """It is time: dial, or in a delayed scenario wait for the grant to dial."""
+    """It is time: dial; or in a delayed scenario wait for the grant to dial, where the agent comes first for them."""
     chosen = scenario(turn.options)
-    if chosen is not None and chosen.first is Stage.AWAITING:
+    first = chosen.first if chosen else Stage.DIALLING
+    if first is Stage.AWAITING:
         await_grant(turn)
+    elif first is Stage.RESERVING:
+        reserve(turn)
     else:
         dial(turn)
+
+
+def reserve(turn: Turn) -> None:
+    """Agent first: look for an agent before anybody is called."""
+    again = turn.session.held_back or turn.session.stage is Stage.PREVIEWING
+    turn.go(Stage.RESERVING, agent="", reservation="")
+    if not again:
+        turn.note("reserving", f"Looking for an agent of {turn.options.target}, who is called first.")
+
+
+def preview(turn: Turn, agent: str, reservation: str) -> None:
+    """Show the customer's data to the reserved agent, who decides; no phone rings yet."""
+    deadline = turn.now + timedelta(seconds=turn.options.agent_preview_timeout)
+    turn.go(Stage.PREVIEWING, deadline=deadline, agent=agent, reservation=reservation, reserved_at=turn.now)
+    turn.agent(ExtendReservation(reservation, deadline + RESERVATION_MARGIN))
+    seconds = turn.options.agent_preview_timeout
+    turn.note("preview", f"Agent {agent} is reserved and is asked to take it, for {seconds} s.", agent=agent)
+
+
+def call_agent(turn: Turn, agent: str, reservation: str) -> None:
+    """Call the reserved agent; once they answer, the customer."""
+    deadline = turn.now + timedelta(seconds=turn.options.agent_reserve_timeout) + GRACE
+    turn.go(
+        Stage.CALLING_AGENT,
+        deadline=deadline,
+        agent=agent,
+        reservation=reservation,
+        reserved_at=turn.now if turn.session.stage is not Stage.PREVIEWING else turn.session.reserved_at,
+        agent_attempt=turn.session.agent_attempt + 1,
+    )
+    turn.agent(ExtendReservation(reservation, deadline + RESERVATION_MARGIN))
+    turn.attempt(Party.AGENT, agent=agent)
+    turn.note("reserved", f"Agent {agent} is being called first.", agent=agent)
+
+
+def agent_there(turn: Turn) -> None:
+    """The agent who is called first answered: call the customer."""
+    turn.attempt(Party.AGENT, answered_at=turn.now)
+    turn.agent(AgentOnCall(turn.session.reservation))
+    turn.note("agent-answered", f"Agent {turn.session.agent} answered.", agent=turn.session.agent)
+    dial(turn)
+
+
+def pass_over(turn: Turn, *, pause: int = 0) -> None:
+    """The agent is not offered it again for a while, so that somebody else gets it, if there is anybody."""
+    session = turn.session
+    until = turn.now + max(timedelta(seconds=pause), PASSED_OVER)
+    still = tuple(each for each in session.passed_over if each.until > turn.now and each.agent != session.agent)
+    turn.session = replace(session, passed_over=(*still, PassedOver(session.agent, until)))
+
+
+def let_agent_go(turn: Turn, why: str, *, not_ready_reason: str = "", wrap_up: int = 0) -> None:
+    """Give back an agent who was called first, or asked; the callback goes on without them."""
+    session = turn.session
+    if not session.reservation:
+        return
+    if projections.has_agent_leg(session):
+        turn.end_attempt(Party.AGENT, None, why)
+    turn.agent(ReleaseAgent(session.reservation, not_ready_reason=not_ready_reason, wrap_up_seconds=wrap_up))
+    # A new visit: what is wanted of the switch changes with it.
+    turn.session = replace(session, visit=session.visit + 1, agent="", reservation="", on_hold=False)
+
+
+def agent_left_while_calling(turn: Turn) -> None:
+    """Who was called first is gone, and nobody is there for the customer: their call is taken back and made again."""
+    was_sent = turn.session.stage is not Stage.DIALLING
+    why = "The agent hung up while the customer was being called."
+    let_agent_go(turn, "hung up", wrap_up=turn.options.wrap_up_time)
+    if was_sent:
+        fail_attempt(turn, DialResult.UNKNOWN, why)
+    else:
+        turn.note("agent-left", why)
+        reserve(turn)
+
+
+def agent_left_before_joining(turn: Turn) -> None:
+    """The customer has answered: another agent is looked for once a human is found to be there."""
+    let_agent_go(turn, "hung up", wrap_up=turn.options.wrap_up_time)
+    turn.note("agent-left", "The agent hung up before the customer was joined.")
+
+
+def dispose(turn: Turn, why: str) -> None:
+    """The talk is over; the agent, in wrap-up, says what came of it."""
+    seconds = turn.options.agent_disposition_timeout
+    turn.go(Stage.DISPOSITION, deadline=turn.now + timedelta(seconds=seconds), reservation="", on_hold=False)
+    turn.note("disposition", f"{why} Agent {turn.session.agent} has {seconds} s to say what came of it.")
+
+
+def call_again(turn: Turn, desired_at: datetime, slot: datetime | None) -> None:
+    """Begin anew by what the agent decided, behind those who wait already: attempts count from here."""
+    turn.session = replace(
+        turn.session,
+        desired_at=desired_at,
+        slot=slot,
+        ewt=0.0,
+        asked=0,
+        confirmed=False,
+        held_back="",
+        put_off_until=None,
+        attempts_before=turn.session.attempt,
+        attempts_used=0,
+        rung_at=None,
+        answered_at=None,
+        rejects=0,
+        passed_over=(),
+        agent="",
+    )
+    if desired_at - timedelta(seconds=turn.options.request_execution_time_buffer) > turn.now:
+        schedule(turn)
+    else:
+        begin(turn)
 
 
 def await_grant(turn: Turn) -> None:
@@ -193,6 +314,10 @@ def human(turn: Turn) -> None:
     turn.attempt(Party.CUSTOMER, result=DialResult.PERSON)
     if turn.session.rung_at is not None:
         turn.measure("reach", turn.session.rung_at)
+    if turn.session.reservation:
+        # The agent is there: nothing else is to be heard before them.
+        meet(turn)
+        return
     treatment = turn.options.treatment_customer_connect
     if not treatment.file:
         wait(turn)
@@ -202,6 +327,7 @@ def human(turn: Turn) -> None:
 
 
 def machine(turn: Turn) -> None:
+    let_agent_go(turn, "an answering machine answered")
     treatment = turn.options.treatment_answering_machine
     if not treatment.file:
         fail_attempt(turn, DialResult.ANSWERING_MACHINE, "No message is played to answering machines.")
@@ -246,15 +372,31 @@ def connect(turn: Turn, agent: str, reservation: str) -> None:
 
 def agent_failed(turn: Turn, why: str, *, result: DialResult, not_ready_reason: str = "", wrap_up: int = 0) -> None:
     """The agent was not joined: give them back, then look for another or give up."""
+    first = turn.session.stage is Stage.CALLING_AGENT
+    if first:
+        pass_over(turn)
     session = turn.session
     turn.end_attempt(Party.AGENT, result, why)
     turn.agent(ReleaseAgent(session.reservation, not_ready_reason=not_ready_reason, wrap_up_seconds=wrap_up))
     turn.note("agent-failed", f"Agent {session.agent} could not be connected: {why}", agent=session.agent)
     most = turn.options.max_transfer_to_agent_attempts
+    if first and session.agent_attempt >= most:
+        turn.session = replace(session, reservation="")
+        end(turn, Reason.FAIL_AGENT_CONNECT, f"No agent could be connected in {most} attempts.")
+        return
+    if first:
+        reserve(turn)
+        return
     if session.agent_attempt >= most:
         apologise(turn, Reason.FAIL_AGENT_CONNECT, f"No agent could be connected in {most} attempts.")
         return
     wait(turn)
+
+
+def meet(turn: Turn) -> None:
+    """Join the customer with the agent who was called first."""
+    turn.go(Stage.JOINING, deadline=turn.now + JOIN_TIMEOUT)
+    turn.note("joining", f"Joining the customer with agent {turn.session.agent}.")
 
 
 def join(turn: Turn) -> None:
@@ -265,11 +407,15 @@ def join(turn: Turn) -> None:
 
 
 def talk(turn: Turn) -> None:
-    """The point of it all. Behind COMPLETED the call goes on; only a party's hang-up ends it."""
-    retained = turn.options.retain_session
-    deadline = turn.now + timedelta(seconds=turn.options.max_time_to_wait_for_ixn_delete) if retained else None
-    reason = None if retained else Reason.AGENT_CONNECTED
-    turn.go(Stage.TALKING, deadline=deadline, reason=reason)
+    """The point of it all. Behind COMPLETED the call goes on; only a party's hang-up ends it.
+
+    With a disposition to come the record stays open: it may be called again by what the agent decides.
+    """
+    asks, retained = turn.options.enable_disposition_dialog, turn.options.retain_session
+    limited = retained and not asks
+    deadline = turn.now + timedelta(seconds=turn.options.max_time_to_wait_for_ixn_delete) if limited else None
+    reason = None if retained or asks else Reason.AGENT_CONNECTED
+    turn.go(Stage.TALKING, deadline=deadline, reason=reason, contacts=turn.session.contacts + 1, waiting_since=None)
     turn.attempt(Party.AGENT, result=DialResult.CONNECTED)
     turn.note("connected", f"The customer talks with agent {turn.session.agent}.", agent=turn.session.agent)
 
@@ -294,6 +440,7 @@ def apologise(turn: Turn, reason: Reason, why: str) -> None:
 def fail_attempt(turn: Turn, result: DialResult, why: str) -> None:
     """The customer was not reached: try again later, or give up after `_max_dial_attempts`."""
     turn.end_attempt(Party.CUSTOMER, result, why)
+    let_agent_go(turn, "the customer was not reached")
     used, most = turn.session.attempts_used + 1, turn.options.max_dial_attempts
     if used >= most:
         text = f"Attempt {used} of {most} failed: {why}"
@@ -311,6 +458,7 @@ def put_off(turn: Turn, why: str, until: datetime) -> None:
     """
     if turn.session.stage is Stage.RINGING:
         turn.end_attempt(Party.CUSTOMER, DialResult.CREATE_CALL_ERROR, why)
+    let_agent_go(turn, why)
     news = why != turn.session.held_back
     turn.go(Stage.RETRYING, deadline=until, held_back=why)
     if news:
@@ -349,7 +497,7 @@ def end(turn: Turn, reason: Reason, why: str, **changes: Any) -> None:
     """Complete: nothing is wanted of the switch any more; attempts end, the place and the agent are given back."""
     if turn.session.stage in projections.WITH_CUSTOMER - {Stage.DIALLING}:
         turn.attempt(Party.CUSTOMER, ended_at=turn.now)
-    if turn.session.stage in projections.WITH_AGENT:
+    if projections.has_agent_leg(turn.session):
         turn.attempt(Party.AGENT, ended_at=turn.now)
     if turn.session.reservation:
         turn.agent(ReleaseAgent(turn.session.reservation))

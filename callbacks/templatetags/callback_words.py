@@ -21,6 +21,9 @@ STAGES: dict[str, str] = {
     Stage.SCHEDULED: "rests until its time",
     Stage.HELD: "in the queue, not yet time to call",
     Stage.AWAITING: "waits until an agent is about to be free",
+    Stage.RESERVING: "looks for an agent, who is called first",
+    Stage.PREVIEWING: "an agent decides whether to take it",
+    Stage.CALLING_AGENT: "the agent's phone rings first",
     Stage.CONFIRMING: "the customer is asked whether to call now",
     Stage.DIALLING: "about to call the customer",
     Stage.RINGING: "the customer's phone rings",
@@ -31,11 +34,17 @@ STAGES: dict[str, str] = {
     Stage.CONNECTING: "the agent's phone rings",
     Stage.JOINING: "joining customer and agent",
     Stage.TALKING: "customer and agent talk",
+    Stage.DISPOSITION: "the agent says what came of the talk",
     Stage.APOLOGY: "telling the customer that nobody is free",
     Stage.RETRYING: "waits for the next attempt",
     Stage.PAUSED: "the service is paused",
     Stage.ENDED: "over",
 }
+
+
+def _after_rejects(number: int) -> str:
+    return "Rejected by an agent" if number == 1 else f"Rejected by {number} agents"
+
 
 REASONS: dict[str, str] = {
     Reason.AGENT_CONNECTED: "Connected to an agent",
@@ -52,6 +61,7 @@ REASONS: dict[str, str] = {
     Reason.FAIL_USER_NO_CONFIRM: "The customer did not confirm",
     Reason.FAIL_TOO_LATE: "Too late to be called",
     Reason.FAIL_NUMBER_BLOCKED: "The number is on the block list",
+    **{Reason.after_rejects(number): _after_rejects(number) for number in range(1, 11)},
 }
 
 RESULTS: dict[str, str] = {
@@ -91,6 +101,12 @@ CAUSES: dict[str, str] = {
     "AgentReserved": "the queue: agent reserved",
     "DialGranted": "the queue: dial granted",
     "ReservationExpired": "the queue: reservation ran out",
+    "TargetSwitched": "the queue: another target",
+    "PreviewAccepted": "the agent accepted",
+    "PreviewRejected": "the agent rejected",
+    "HoldChanged": "the agent: hold",
+    "HungUp": "the agent hung up",
+    "Disposed": "the agent: disposition",
     "Audit": "a repair",
 }
 

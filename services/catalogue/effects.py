@@ -63,33 +63,6 @@ CALLBACK: tuple[NoEffect, ...] = (
         """,
     ),
     NoEffect(
-        why="priorities in virtual queues",
-        coming=True,
-        listed="""
-            _urs_vq_priority _urs_vq_priority_increment _urs_vq_priority_increment_interval
-            _urs_call_interaction_age
-        """,
-    ),
-    NoEffect(
-        why="calls to the agent first, and previews",
-        coming=True,
-        listed="""
-            _agent_first_via_rp _agent_first_via_tg _agent_preview _agent_preview_allow_reject
-            _agent_preview_data _agent_preview_timeout _agent_preview_timeout_set_notready
-            _agent_preview_set_notready_reason _agent_preview_via_rp _agent_reject_retry_timeout
-        """,
-    ),
-    NoEffect(
-        why="dispositions",
-        coming=True,
-        listed="_enable_disposition_dialog _agent_disposition_timeout _max_successful_customer_contacts",
-    ),
-    NoEffect(
-        why="dispositions; agents see the customer's data at their desk, key by key",
-        coming=True,
-        listed="_attach_udata",
-    ),
-    NoEffect(
         why="the rules about numbers",
         coming=True,
         listed="_disallow_impossible_phone_numbers _disallow_premium_phone_numbers _exceptions",
@@ -166,9 +139,9 @@ CALLBACK: tuple[NoEffect, ...] = (
     NoEffect(
         why="for the vendor's switch; here the switch makes both calls itself and joins them",
         listed="""
-            _ixn_createcall_hints _ixn_redirect_confirm _ixn_redirect_hints _ixn_update_data_time_to_wait
-            _on_route_done_delay _src_route_point _trunk_group _agent_transfer_confirm_timeout
-            _vq_for_outbound_calls
+            _agent_first_via_tg _ixn_createcall_hints _ixn_redirect_confirm _ixn_redirect_hints
+            _ixn_update_data_time_to_wait _on_route_done_delay _src_route_point _trunk_group
+            _agent_transfer_confirm_timeout _vq_for_outbound_calls
         """,
     ),
     NoEffect(

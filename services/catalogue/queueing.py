@@ -65,6 +65,21 @@ OPTIONS = (
         help="How long a callback counts as having waited when it joins its line.",
     ),
     Option(
+        name="_preferred_agent",
+        kind=kinds.text(maximum=64),
+        section=SECTION,
+        help="The agent who is looked for first, by name; a request may name one. An option of this system, unknown to "
+        "the vendor's.",
+    ),
+    Option(
+        name="_preferred_agent_timeout",
+        kind=kinds.seconds(1, DAY),
+        section=SECTION,
+        default="60",
+        help="How long only the preferred agent is looked for; then the target is. An option of this system, unknown "
+        "to the vendor's.",
+    ),
+    Option(
         name="_urs_prioritization_strategy",
         kind=kinds.text(),
         section=SECTION,

@@ -151,8 +151,8 @@ _AGENT_FIRST = (
         mandatory=True,
         advanced=True,
         note="Since release 8.5.108.02.",
-        help="Where the agent is called first, without a preview: true, the customer is called from the route point; "
-        "false, from the agent's phone.",
+        help="How an agent is called who is called first, without a preview: true, through the route point, at the "
+        "number of the agent; false, at their own phone.",
     ),
     Option(
         name="_agent_first_via_tg",
@@ -172,10 +172,10 @@ _AGENT_FIRST = (
     ),
     Option(
         name="_agent_preview_allow_reject",
-        kind=kinds.integer(0, 100),
+        kind=kinds.integer(0, 10),
         section=SECTION,
         default="0",
-        help="How many agents may reject a preview; 0: a preview can only be accepted.",
+        help="After how many rejected previews the callback is given up; 0: a preview can only be accepted.",
     ),
     Option(
         name="_agent_preview_data",
@@ -225,7 +225,8 @@ _AGENT_FIRST = (
         section=SECTION,
         default="false",
         advanced=True,
-        help="true: the call after a preview is made from the route point; false: from the agent's phone.",
+        help="How an agent is called who accepted a preview: true, through the route point, at the number of the "
+        "agent; false, at their own phone.",
     ),
     Option(
         name="_agent_reject_retry_timeout",

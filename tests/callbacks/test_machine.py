@@ -17,9 +17,14 @@ from callbacks.flow.events import (
     Cancelled,
     Changed,
     Connected,
+    Disposed,
     Event,
     Expired,
+    HoldChanged,
+    HungUp,
     Paused,
+    PreviewAccepted,
+    PreviewRejected,
     PushSettled,
     Rescheduled,
     Resumed,
@@ -44,9 +49,11 @@ from telephony.events import (
     LegSoundsFinished,
     Party,
     ReservationExpired,
+    TargetSwitched,
     TrunkUnavailable,
 )
 from telephony.switch import EndCause, Verdict
+from telephony.upwards import Choice
 from telephony.wanted import NOTHING
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -212,6 +219,7 @@ def test_every_stage_has_a_handler_and_a_public_state() -> None:
 
 PARTIES = st.sampled_from(Party)
 ATTEMPTS = st.integers(0, 4)
+RESERVATIONS = st.builds("r{}".format, st.integers(0, 9999))
 ANY_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(TimerFired, st.sampled_from(["stage", "queue_ttl", "agent_wait"]), st.integers(0, 25)),
     st.builds(StartDue, st.sampled_from([NOON, NOON + timedelta(hours=1)]), st.sampled_from([0.0, 60.0, 1800.0])),
@@ -220,6 +228,12 @@ ANY_EVENT: st.SearchStrategy[Event] = st.one_of(
     ),
     st.builds(Changed, st.just("app"), st.just("Changed: x."), st.sampled_from(["", "no device"])),
     st.sampled_from([Connected("app"), Snoozed("app"), Paused(), Resumed()]),
+    st.builds(PreviewAccepted, st.just("kate"), RESERVATIONS),
+    st.builds(PreviewRejected, st.just("kate"), RESERVATIONS),
+    st.builds(HoldChanged, st.just("kate"), RESERVATIONS, st.booleans()),
+    st.builds(HungUp, st.just("kate"), RESERVATIONS),
+    st.builds(Disposed, st.just("kate"), st.sampled_from(Choice), st.just(NOON + timedelta(hours=3)), st.none()),
+    st.builds(TargetSwitched, st.just("Sales@StatServer.GA"), st.just("Also looking for Sales.")),
     st.builds(PushSettled, st.integers(0, 25), st.booleans()),
     st.just(Cancelled("customer")),
     st.just(Expired()),
@@ -254,6 +268,14 @@ FITTING = st.sampled_from(
         "grant",
         "pushed",
         "yes",
+        "accept",
+        "reject",
+        "hold",
+        "talk on",
+        "hang up",
+        "again",
+        "later",
+        "agent gone",
     ]
 )
 
@@ -274,6 +296,14 @@ def fitting(hint: str, session: Session) -> Event:
         "end": LegEnded(*agent, EndCause.NO_ANSWER),
         "timer": TimerFired("stage", session.visit),
         "grant": DialGranted(session.visit),
+        "accept": PreviewAccepted("kate", session.reservation),
+        "reject": PreviewRejected("kate", session.reservation),
+        "hold": HoldChanged("kate", session.reservation, True),
+        "talk on": HoldChanged("kate", session.reservation, False),
+        "hang up": HungUp("kate", session.reservation),
+        "again": Disposed("kate", Choice.CALL_NOW, NOON),
+        "later": Disposed("kate", Choice.CALL_AT, NOON + timedelta(hours=30)),
+        "agent gone": LegEnded(*agent, EndCause.HANGUP),
     }
     return fits[hint]
 
@@ -281,16 +311,22 @@ def fitting(hint: str, session: Session) -> Event:
 @settings(max_examples=400, deadline=None)
 @given(
     st.lists(st.one_of(ANY_EVENT, FITTING), max_size=30),
-    st.sampled_from(["immediate", "delayed", "confirmed"]),
+    st.sampled_from(["immediate", "delayed", "confirmed", "agent first", "preview"]),
+    st.booleans(),
     st.booleans(),
     st.sampled_from([timedelta(0), timedelta(hours=1)]),
 )
 def test_whatever_happens_the_rules_hold(
-    told: list[Event | str], scenario: str, retained: bool, ahead: timedelta
+    told: list[Event | str], scenario: str, retained: bool, asks: bool, ahead: timedelta
 ) -> None:
     options = replace(
         OPTIONS,
-        wait_for_agent=scenario != "immediate",
+        wait_for_agent=scenario not in {"immediate", "agent first"},
+        first_connect_party="AGENT" if scenario in {"agent first", "preview"} else "CUSTOMER",
+        agent_preview=scenario == "preview",
+        agent_preview_allow_reject=2,
+        enable_disposition_dialog=asks,
+        max_successful_customer_contacts=2,
         wait_for_user_confirm=scenario == "confirmed",
         retain_session=retained,
     )
@@ -311,6 +347,8 @@ def test_whatever_happens_the_rules_hold(
         held = assert_no_agent_is_forgotten(held, event, story.decisions[-1], after)
         given_up |= assert_no_attempt_comes_back(before, after, options, given_up)
         assert after.attempts_used <= options.max_dial_attempts
+        if options.first_connect_party == "AGENT" and after.stage in {Stage.DIALLING, Stage.RINGING}:
+            assert after.reservation, "the customer is called although no agent is on the line"
         assert SESSION.validate_python(SESSION.dump_python(after, mode="json")) == after
     if story.session.stage is Stage.ENDED:
         assert projections.wanted_call(story.session, options) == NOTHING

@@ -24,12 +24,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
             "No scenario for _call_direction=USERORIGINATED, _wait_for_agent=False, "
             "_userterminated_first_connect_party=CUSTOMER.",
         ),
-        (
-            {"_userterminated_first_connect_party": "AGENT", "_wait_for_agent": "true", "_agent_preview": "true"},
-            "FAIL_ERROR",
-            "No scenario for _call_direction=USERTERMINATED, _wait_for_agent=True, "
-            "_userterminated_first_connect_party=AGENT.",
-        ),
     ],
 )
 def test_what_cannot_run_ends_with_its_reason(options: dict[str, str], reason: str, why: str) -> None:

@@ -201,7 +201,14 @@ OWN_DEFAULTS = {
     "_default_country": "",
     "_agent_preview_data": "",
 }
-OWN_OPTIONS = {"_calling_window": "", "_cpd_unsure": "human", "_customer_timezone": "", "_wrap_up_time": "10"}
+OWN_OPTIONS = {
+    "_calling_window": "",
+    "_cpd_unsure": "human",
+    "_customer_timezone": "",
+    "_preferred_agent": "",
+    "_preferred_agent_timeout": "60",
+    "_wrap_up_time": "10",
+}
 
 # Every value that the functional tests of release 8.5.110 configure a callback service with. A list of targets is left
 # out: the kind of targets does not know lists yet.

@@ -35,10 +35,22 @@ NOT_READY: dict[EndCause, tuple[DialResult, str]] = {
 
 def on_connecting(turn: Turn, event: Event) -> bool:
     match event:
-        case LegDialling(party=Party.AGENT):
-            turn.attempt(Party.AGENT, dialled_at=turn.now)
         case LegAnswered(party=Party.AGENT):
             transitions.join(turn)
+        case LegSoundsFinished(failed=True) if treatment_is_missing(turn, event):
+            transitions.fall_back(turn)
+        case LegEnded(party=Party.CUSTOMER):
+            customer_left(turn)
+        case _:
+            return on_ringing_agent(turn, event)
+    return True
+
+
+def on_ringing_agent(turn: Turn, event: Event) -> bool:
+    """What may come of ringing an agent's phone but an answer."""
+    match event:
+        case LegDialling(party=Party.AGENT):
+            turn.attempt(Party.AGENT, dialled_at=turn.now)
         case LegEnded(party=Party.AGENT, cause=cause, detail=detail):
             result, why = NOT_READY[cause]
             text = why or "it is unknown whether the phone rang"
@@ -55,10 +67,6 @@ def on_connecting(turn: Turn, event: Event) -> bool:
             )
         case ReservationExpired(reservation=reservation) if reservation == turn.session.reservation:
             transitions.agent_failed(turn, "the reservation ran out.", result=DialResult.CREATE_CALL_ERROR)
-        case LegSoundsFinished(failed=True) if treatment_is_missing(turn, event):
-            transitions.fall_back(turn)
-        case LegEnded(party=Party.CUSTOMER):
-            customer_left(turn)
         case _:
             return False
     return True

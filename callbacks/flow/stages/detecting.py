@@ -7,7 +7,7 @@ from callbacks.flow.decision import DialResult
 from callbacks.flow.events import Event, TimerFired
 from callbacks.flow.states import Reason
 from callbacks.flow.turn import Turn
-from telephony.events import LegEnded, LegProgress, LegSoundsFinished, Party
+from telephony.events import LegEnded, LegProgress, LegSoundsFinished, Party, ReservationExpired
 from telephony.switch import Verdict
 
 
@@ -23,6 +23,10 @@ def on_detecting(turn: Turn, event: Event) -> bool:
             # Whoever picked up and hung up again is not called a second time.
             turn.end_attempt(Party.CUSTOMER, DialResult.UNKNOWN, "hung up during detection")
             transitions.end(turn, Reason.FAIL_INTERACTION_DELETED, "The customer answered and hung up again.")
+        case LegEnded(party=Party.AGENT):
+            transitions.agent_left_before_joining(turn)
+        case ReservationExpired(reservation=reservation) if reservation == turn.session.reservation:
+            transitions.agent_left_before_joining(turn)
         case _:
             return False
     return True

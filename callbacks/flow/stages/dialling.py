@@ -9,7 +9,15 @@ from callbacks.flow.decision import DialResult
 from callbacks.flow.events import Event, Paused, TimerFired
 from callbacks.flow.states import Reason
 from callbacks.flow.turn import Turn
-from telephony.events import DialRefused, LegAnswered, LegDialling, LegEnded, Party, TrunkUnavailable
+from telephony.events import (
+    DialRefused,
+    LegAnswered,
+    LegDialling,
+    LegEnded,
+    Party,
+    ReservationExpired,
+    TrunkUnavailable,
+)
 from telephony.switch import EndCause
 
 # A refusal without a foreseeable end (nobody listens to the switch) is tried again after this pause.
@@ -45,6 +53,10 @@ def on_ringing(turn: Turn, event: Event) -> bool:
         case LegEnded(party=Party.CUSTOMER, cause=cause, detail=detail):
             result, text = RESULTS[cause]
             transitions.fail_attempt(turn, result, f"{text[:-1]} ({detail})." if detail else text)
+        case LegEnded(party=Party.AGENT):
+            transitions.agent_left_while_calling(turn)
+        case ReservationExpired(reservation=reservation) if reservation == turn.session.reservation:
+            transitions.agent_left_while_calling(turn)
         case TimerFired(name="stage"):
             transitions.fail_attempt(turn, DialResult.NO_ANSWER, "The switch did not report an end of the ringing.")
         case _:
