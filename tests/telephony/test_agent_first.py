@@ -27,7 +27,7 @@ from telephony.models import Agent, Call, Leg, Place, RoutePoint, Switch
 from telephony.simulator.engine import SimulatorSwitch
 from telephony.simulator.listener import SimulatorListener
 from telephony.simulator.models import SimulatedLeg
-from telephony.switch import EndCause, LegRequest, LegState, Rejected, Sounds
+from telephony.switch import EndCause, LegRequest, LegState, Rejected, Sounds, Unavailable
 from telephony.upwards import Refusal
 from telephony.wanted import WantedCall, WantedLeg
 
@@ -219,6 +219,14 @@ def test_without_a_number_the_agents_own_phone_rings(centre: Centre, caplog: pyt
     leg = centre.leg(Party.AGENT)
     assert (leg.endpoint, leg.route_point, leg.switch) == ("sim:kate?answer=0", None, centre.first)
     assert "agent kate has no number to be called at through a route point: their own phone rings" in caplog.messages
+
+
+def test_an_own_phone_on_a_slow_switch_is_waited_for_although_a_trunk_would_be_free(centre: Centre) -> None:
+    with mock.patch.object(SimulatorSwitch, "create_leg", side_effect=Unavailable("no answer")):
+        centre.want(agent=replace(KATE, route_point="8999@SIP_B"))
+    assert centre.leg(Party.AGENT).state == LegState.CREATED
+    assert centre.owner.told == []
+    centre.until(LegAnswered(Party.AGENT, 1))
 
 
 def test_a_trunk_that_does_not_carry_the_agents_leg_rests(centre: Centre) -> None:
