@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from scheduling.tick import Sources
-from telephony import agents, calls, converge, matching, upwards
+from telephony import agents, calls, converge, matching, plans, upwards
 from telephony.models import Agent, Call, Leg, UnconfirmedDeletion
 from telephony.switch import LegState
 
@@ -50,6 +50,14 @@ def carry_out_releases(now: datetime) -> int:
     return 1
 
 
+def adopt_entries(now: datetime) -> int:
+    return plans.adopt(now)
+
+
+def go_on_with_targets(now: datetime) -> int:
+    return plans.go_on(now)
+
+
 def match_all(now: datetime) -> int:
     return matching.match_all(now)
 
@@ -83,7 +91,10 @@ def drop_ownerless(now: datetime) -> int:
 
 
 SOURCES = Sources(
-    every_second=[kick_unsettled, end_silent, end_wrap_ups, expire_reservations, carry_out_releases, match_all],
+    every_second=[
+        *(kick_unsettled, end_silent, end_wrap_ups, expire_reservations, carry_out_releases),
+        *(adopt_entries, go_on_with_targets, match_all),
+    ],
     slow=[end_on_unreachable, drop_ownerless],
-    live=[kick_unsettled_live, end_silent, expire_reservations, carry_out_releases, match_all],
+    live=[kick_unsettled_live, end_silent, expire_reservations, carry_out_releases, go_on_with_targets, match_all],
 )

@@ -2,7 +2,8 @@
 
 Every match is a short transaction of its own under one advisory lock, so that two matchers never see the same agent as
 free. A trigger looks only at what changed (this entry, this agent); the tick's pass finds what a trigger missed, and
-whom a wrap-up that is about to end or a grant that has run out lets dial.
+whom a wrap-up that is about to end or a grant that has run out lets dial. In which order is said in
+`telephony.routing`; who is looked at is the first of each line (`telephony.lines`).
 
 A granted dial is counted on an agent until it is served, has failed, or the time it takes to reach a customer in its
 queue is over; a customer on the line who wants an agent is counted on one all the while (design section 6).
@@ -13,23 +14,32 @@ from __future__ import annotations
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from telephony import ewt, lease, upwards
+from telephony import audience, ewt, lease, lines, pacing, routing, upwards
 from telephony.events import AgentReserved, DialGranted
+from telephony.lines import Head
 from telephony.models import Agent, Leg, QueueEntry, QueueMeasure
-from telephony.pacing import Expected, Line, Soon
+from telephony.pacing import Expected, Soon
 from telephony.switch import LegState
+from telephony.targets import Profile
 
 # The advisory lock of the matcher. Any constant; this one says "mtch".
 LOCK = 0x6D746368
 # The lock is given back at least that often during a pass.
 BATCH_SECONDS = 0.05
 PASS_LIMIT = 200
+# Above that many targets agents are compared with them here: a question about each would be a statement too long.
+MOST_KEYS_ASKED = 10
+# How many starved callbacks a pass looks at that have no agent to spare.
+STARVED_LIMIT = 5
+
+WANTS_AGENT, WANTS_DIAL = QueueEntry.Wants.AGENT, QueueEntry.Wants.DIAL
 
 _BUSY_PHONE = Exists(Leg.objects.filter(~Q(state=LegState.ENDED), agent=OuterRef("pk")))
 # Whoever is on a switch that nobody listens to cannot be joined now: agent after agent would be rung for nothing.
@@ -37,49 +47,93 @@ _OUT_OF_REACH = Exists(
     Leg.objects.filter(~Q(state=LegState.ENDED), ~Q(switch__in=lease.live_switches()), call=OuterRef("owner"))
 )
 _HAS_AGENT = Exists(Agent.objects.filter(reserved_for=OuterRef("owner")))
+_WRAP_UP_ENDS = Q(state=Agent.State.WRAP_UP, next_state="")
+# Mostly there is nobody: then the entry need not be read, nor the lock be taken.
+_SOMEBODY_READY = Exists(Agent.objects.filter(state=Agent.State.READY))
+_SOMEBODY_SOON = Q(Exists(Agent.objects.filter(_WRAP_UP_ENDS)), wants=WANTS_DIAL)
+
+
+@dataclass(frozen=True)
+class _Free:
+    """An agent who is ready, or, with `free_at`, whose wrap-up ends then by itself."""
+
+    pk: int
+    profile: Profile
+    free_at: datetime | None
 
 
 def match_entry(owner: str, *, now: datetime) -> bool:
-    """Serve one entry if it can be served now. Returns True when it got an agent or a dial."""
+    """Serve one entry if it can be served now. Returns True when it got an agent or a dial.
+
+    The lock is taken only when somebody is there for it: whoever becomes ready a moment later looks for entries.
+    """
+    found = _eligible(now).filter(_SOMEBODY_READY | _SOMEBODY_SOON, owner=owner).exclude(line="")
+    entry = found.first()
+    if entry is None:
+        return False
+    reach = _reach() if entry.wants == WANTS_DIAL else {}
+    if entry.wants == WANTS_AGENT:
+        somebody = _takers(lines.head_of(entry), now).exists()
+    else:
+        somebody = _soon_free(now, reach).filter(audience.agents_of(entry.keys)).exists()
+    if not somebody:
+        return False
     with transaction.atomic():
         _lock()
-        entry = _eligible(now).filter(owner=owner).first()
-        return entry is not None and _serve(entry, now)
+        if (entry := found.first()) is None:
+            return False
+        head = lines.head_of(entry)
+        if head.line.wants == WANTS_AGENT:
+            return any(_reserve(pk, name, head, now) for pk, name in _takers(head, now)[:5])
+        return _grant_where_room([head], reach, now)
 
 
 def match_agent(name: str, *, now: datetime) -> bool:
-    """Give a ready agent the best entry they may serve. Returns True when something was given."""
+    """Give a ready agent the best entry they may serve. Returns True when something was given.
+
+    Who is on the line comes before who is to be dialled. One to be dialled who is starved, and of an earlier place
+    than the caller who gets this agent, is dialled all the same, and is then the first to get the next one.
+    """
+    agent = _ready().filter(name=name).first()
+    if agent is None or not (known := lines.waiting()) or (profile := audience.profile_of(name)) is None:
+        return False
+    served_by = [line for line in known if routing.serves(profile, line.keys)]
+    if not served_by:
+        return False
     with transaction.atomic():
         _lock()
-        if not Agent.objects.filter(name=name, state=Agent.State.READY).exists():
-            return False
-        groups = Agent.groups.through.objects.filter(agent__name=name).values_list("agentgroup__name", flat=True)
-        keys = [f"A:{name}", *(f"GA:{group}" for group in groups)]
-        entry = _eligible(now).filter(target_key__in=keys).order_by("wants", "-priority", "place_at").first()
-        return entry is not None and _serve(entry, now)
+        first = sorted(lines.heads(served_by, now=now, agent=name), key=lambda head: routing.rank(head.waiter, now))
+        callers = [head for head in first if head.line.wants == WANTS_AGENT]
+        dials = [head for head in first if head.line.wants == WANTS_DIAL]
+        if not callers:
+            return _grant_where_room(dials, _reach(), now)
+        granted = dials and _comes_before(dials[0], callers[0], now) and _grant_starved(dials[0], _reach(), now)
+        return _reserve(agent.pk, name, callers[0], now) or bool(granted)
 
 
 def match_all(now: datetime) -> int:
     """The tick's pass over everybody who waits, in batches between which the lock is given back."""
     served = 0
     # Without the lock: mostly there is nobody who waits, or nobody for them.
-    while _eligible(now).exists() and _soon_free(now, reach := _reach()).exists():
+    while known := lines.waiting():
+        reach = _reach()
+        agents = _agents(_soon_free(now, reach), frozenset().union(*(line.keys for line in known)))
+        if not agents:
+            break
         until = time.monotonic() + BATCH_SECONDS
         with transaction.atomic():
             _lock()
-            done = _reserve_agents(now, until)
-            done += _grant_dials(reach, now, until)
+            done = _reserve_agents([line for line in known if line.wants == WANTS_AGENT], agents, now, until)
+            done += _grant_dials([line for line in known if line.wants == WANTS_DIAL], reach, now, until)
         served += done
         if not done or time.monotonic() < until:
             break
     return served
 
 
-def ready_agents(target_key: str) -> QuerySet[Agent]:
-    """Agents of a target who could be given a call now, longest idle first."""
-    kind, _, name = target_key.partition(":")
-    named = Q(name=name) if kind == "A" else Q(groups__name=name)
-    return Agent.objects.filter(named, ~_BUSY_PHONE, state=Agent.State.READY).order_by("idle_since", "pk")
+def ready_agents(keys: Collection[str]) -> QuerySet[Agent]:
+    """Agents of these targets who could be given a call now, longest idle first."""
+    return _ready().filter(audience.agents_of(keys)).order_by("idle_since", "pk")
 
 
 def _lock() -> None:
@@ -87,130 +141,177 @@ def _lock() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
+def _ready() -> QuerySet[Agent]:
+    return Agent.objects.filter(~_BUSY_PHONE, state=Agent.State.READY)
+
+
 def _eligible(now: datetime) -> QuerySet[QueueEntry]:
     # An owner whose last agent is not yet given back waits for that: one agent an owner.
     return QueueEntry.objects.filter(~_HAS_AGENT, ~_OUT_OF_REACH, eligible_at__lte=now)
 
 
-def _serve(entry: QueueEntry, now: datetime) -> bool:
-    if entry.wants == QueueEntry.Wants.AGENT:
-        return _reserve_agent(entry, now)
-    line, reach = Line(entry.queue, entry.target_key), _reach()
-    return _expected([line], reach, now).has_room(line) and _grant_dial(entry, reach[entry.queue], now)
-
-
 # Agents for customers on the line
 
 
-def _reserve_agents(now: datetime, until: float) -> int:
+def _takers(head: Head, now: datetime) -> QuerySet[Agent, tuple[int, str]]:
+    passed_over = [agent for agent, until in head.waiter.passed_over.items() if until > now]
+    return ready_agents(head.waiter.keys).exclude(name__in=passed_over).values_list("pk", "name")
+
+
+def _reserve_agents(callers: list[lines.Line], agents: list[_Free], now: datetime, until: float) -> int:
     """Give every agent who is ready and whom somebody on the line wants to the first of them."""
-    waiting = _eligible(now).filter(wants=QueueEntry.Wants.AGENT)
-    keys = set(waiting.values_list("target_key", flat=True).order_by().distinct())
-    ready = Agent.objects.filter(~_BUSY_PHONE, state=Agent.State.READY)
-    open_keys = {key for agent in _agents(ready, keys) for key in agent.target_keys}
-    if not open_keys:
+    ready = {agent.profile.name: agent for agent in agents if agent.free_at is None}
+    open_lines = [line for line in callers if any(routing.serves(one.profile, line.keys) for one in ready.values())]
+    if not open_lines:
         return 0
+    most = max(1, min(len(ready), PASS_LIMIT // len(open_lines)))
+    found = {head.owner: head for head in lines.heads(open_lines, now=now, most=most)}
+    waiters, profiles = [head.waiter for head in found.values()], [agent.profile for agent in ready.values()]
     served = 0
-    for entry in waiting.filter(target_key__in=open_keys).order_by("-priority", "place_at")[:PASS_LIMIT]:
-        if entry.target_key in open_keys:
-            if _reserve_agent(entry, now):
-                served += 1
-            else:
-                open_keys.discard(entry.target_key)
+    for waiter, profile in routing.assign(waiters, profiles, now):
+        agent = ready.pop(profile.name)
+        served += _reserve(agent.pk, profile.name, found[waiter.owner], now)
         # However slow it was to look: somebody is served in each batch.
         if served and time.monotonic() >= until:
-            break
+            return served
+    # Whom the first of their lines are not offered may still have somebody behind them.
+    for name in {name for waiter in waiters for name in waiter.passed_over} & ready.keys():
+        served_by = [line for line in open_lines if routing.serves(ready[name].profile, line.keys)]
+        behind = lines.heads(served_by, now=now, agent=name)
+        if behind:
+            first = min(behind, key=lambda head: routing.rank(head.waiter, now))
+            served += _reserve(ready[name].pk, name, first, now)
     return served
 
 
-def _reserve_agent(entry: QueueEntry, now: datetime) -> bool:
-    for agent in ready_agents(entry.target_key)[:5]:
-        reservation = str(uuid.uuid4())
-        if Agent.objects.filter(pk=agent.pk, state=Agent.State.READY).update(
+def _reserve(agent: int, name: str, head: Head, now: datetime) -> bool:
+    reservation = str(uuid.uuid4())
+    if (
+        not _ready()
+        .filter(pk=agent)
+        .update(
             state=Agent.State.RESERVED,
             state_since=now,
-            reserved_for=entry.owner,
+            reserved_for=head.owner,
             reservation=reservation,
-            reserved_until=now + timedelta(seconds=entry.reserve_seconds),
-        ):
-            # The entry is not looked at again while its owner has an agent.
-            upwards.owner().report([(entry.owner, AgentReserved(agent.name, reservation, entry.visit))], now)
-            return True
-    return False
+            reserved_until=now + timedelta(seconds=head.reserve_seconds),
+        )
+    ):
+        return False
+    # The entry is not looked at again while its owner has an agent.
+    upwards.owner().report([(head.owner, AgentReserved(name, reservation, head.visit))], now)
+    return True
 
 
 # Dials for callbacks that wait for an agent
 
 
-def _grant_dials(reach: dict[str, timedelta], now: datetime, until: float) -> int:
+def _grant_dials(dials: list[lines.Line], reach: dict[str, timedelta], now: datetime, until: float) -> int:
     """Let dial, in their order, for whom an agent is expected to be free."""
-    waiting = _eligible(now).filter(wants=QueueEntry.Wants.DIAL)
-    lines = {Line(*row) for row in waiting.values_list("queue", "target_key").order_by().distinct()}
-    if not lines:
+    if not dials:
         return 0
-    expected = _expected(lines, reach, now)
-    roomy = [line for line in lines if expected.has_room(line)]
-    if not roomy:
-        return 0
-    named = Q(queue__in={line.queue for line in roomy}, target_key__in={line.target_key for line in roomy})
+    expected = _expected({_paced(line) for line in dials}, reach, now)
+    roomy = [line for line in dials if expected.has_room(_paced(line))]
     served = 0
-    for entry in waiting.filter(named).order_by("-priority", "place_at")[:PASS_LIMIT]:
-        line = Line(entry.queue, entry.target_key)
-        if expected.has_room(line) and _grant_dial(entry, reach[line.queue], now):
-            expected.count(line)
-            served += 1
-        if served and time.monotonic() >= until:
-            break
-    return served
+    if roomy:
+        found = lines.heads(roomy, now=now, most=max(1, PASS_LIMIT // len(roomy)))
+        for head in sorted(found, key=lambda head: routing.rank(head.waiter, now)):
+            line = _paced(head.line)
+            if expected.has_room(line) and _grant(head, reach, now):
+                expected.count(line)
+                served += 1
+            if served and time.monotonic() >= until:
+                return served
+    full = [line for line in dials if line not in roomy]
+    starved = [head for head in lines.heads(full, now=now) if routing.is_starved(head.waiter.place_at, now)]
+    starved.sort(key=lambda head: head.waiter.place_at)
+    return served + sum(_grant_starved(head, reach, now) for head in starved[:STARVED_LIMIT])
 
 
-def _grant_dial(entry: QueueEntry, reach: timedelta, now: datetime) -> bool:
+def _grant_where_room(dials: Iterable[Head], reach: dict[str, timedelta], now: datetime) -> bool:
+    """Grant a dial to the first of these for whom an agent is expected to be free."""
+    dials = list(dials)
+    if not dials:
+        return False
+    expected = _expected({_paced(head.line) for head in dials}, reach, now)
+    return any(expected.has_room(_paced(head.line)) and _grant(head, reach, now) for head in dials)
+
+
+def _grant_starved(head: Head, reach: dict[str, timedelta], now: datetime) -> bool:
+    """Grant a dial to one who has waited too long, if an agent is expected to be free after those before it.
+
+    Whoever came later is not counted: customers on the line could else keep one who is not yet there waiting for ever.
+    """
+    line = _paced(head.line)
+    return _expected({line}, reach, now, head.waiter.place_at).has_room(line) and _grant(head, reach, now)
+
+
+def _comes_before(dial: Head, caller: Head, now: datetime) -> bool:
+    """Whether one to be dialled is starved, and comes before the caller."""
+    starved = routing.is_starved(dial.waiter.place_at, now)
+    return starved and routing.rank(dial.waiter, now) < routing.rank(caller.waiter, now)
+
+
+def _grant(head: Head, reach: dict[str, timedelta], now: datetime) -> bool:
     # Its owner, who does not take the matcher's lock, may have changed it since it was read, or be changing it: the
     # owner then has it matched again after the commit, and nobody waits here under the lock.
     as_read = QueueEntry.objects.select_for_update(skip_locked=True).filter(
-        pk=entry.pk, wants=entry.wants, visit=entry.visit, granted=False, eligible_at=entry.eligible_at
+        pk=head.owner, wants=WANTS_DIAL, visit=head.visit, granted=False, eligible_at=head.eligible_at
     )
     granted = QueueEntry.objects.filter(pk__in=as_read.values("pk"))
-    if not granted.update(granted=True, granted_until=now + reach, eligible_at=None):
+    if not granted.update(granted=True, granted_until=now + reach[head.line.queue], eligible_at=None):
         return False
-    upwards.owner().report([(entry.owner, DialGranted(entry.visit))], now)
+    upwards.owner().report([(head.owner, DialGranted(head.visit))], now)
     return True
 
 
-def _expected(asking: Collection[Line], reach: dict[str, timedelta], now: datetime) -> Expected:
-    """Who is expected to be free for these lines and for all that compete with them."""
+def _expected(
+    asking: Collection[pacing.Line], reach: dict[str, timedelta], now: datetime, before: datetime | None = None
+) -> Expected:
+    """Who is expected to be free for these lines and for all that compete with them.
+
+    With `before` only those compete whose place is earlier.
+    """
     dialled = Q(granted=True, granted_until__gt=now)
-    on_the_line = Q(wants=QueueEntry.Wants.AGENT, eligible_at__isnull=False)
+    on_the_line = Q(wants=WANTS_AGENT, eligible_at__isnull=False)
     competing = QueueEntry.objects.filter(~_HAS_AGENT, dialled | on_the_line).order_by()
-    counted = {
-        Line(queue, key): number
-        for queue, key, number in competing.values_list("queue", "target_key").annotate(Count("pk"))
-    }
-    keys = {line.target_key for line in (*counted, *asking)}
-    return Expected(_agents(_soon_free(now, reach), keys), counted, asking, now=now, reach=reach)
+    if before is not None:
+        competing = competing.filter(place_at__lt=before)
+    counted: defaultdict[pacing.Line, int] = defaultdict(int)
+    for queue, keys, number in competing.values_list("queue", "keys").annotate(Count("pk")):
+        counted[pacing.Line(queue, frozenset(keys))] += number
+    wanted = frozenset().union(*(line.keys for line in (*counted, *asking)))
+    agents = [
+        Soon(frozenset(key for key in wanted if routing.serves(agent.profile, [key])), agent.free_at)
+        for agent in _agents(_soon_free(now, reach), wanted)
+    ]
+    return Expected(agents, counted, asking, now=now, reach=reach)
+
+
+def _paced(line: lines.Line) -> pacing.Line:
+    return pacing.Line(line.queue, line.keys)
 
 
 def _soon_free(now: datetime, reach: dict[str, timedelta]) -> QuerySet[Agent]:
     """Agents who are ready, or whose wrap-up ends by itself before the slowest queue has reached a customer."""
     latest = now + max([ewt.REACH, *reach.values()])
-    wrap_up = Q(state=Agent.State.WRAP_UP, wrap_up_until__lte=latest, next_state="")
-    return Agent.objects.filter(Q(state=Agent.State.READY) | wrap_up, ~_BUSY_PHONE)
+    ending = _WRAP_UP_ENDS & Q(wrap_up_until__lte=latest)
+    return Agent.objects.filter(Q(state=Agent.State.READY) | ending, ~_BUSY_PHONE)
 
 
-def _agents(which: QuerySet[Agent], target_keys: Collection[str]) -> list[Soon]:
-    """Those of the agents who belong to one of the targets, with the targets to which they belong."""
-    wanted = set(target_keys)
-    names = [key.removeprefix("A:") for key in wanted if key.startswith("A:")]
-    groups = [key.removeprefix("GA:") for key in wanted if key.startswith("GA:")]
-    rows = which.filter(Q(name__in=names) | Q(groups__name__in=groups)).values_list(
-        "pk", "name", "groups__name", "state", "wrap_up_until"
-    )
-    keys: defaultdict[int, set[str]] = defaultdict(set)
-    free_at: dict[int, datetime | None] = {}
-    for pk, name, group, state, wrap_up_until in rows:
-        keys[pk] |= {f"A:{name}", f"GA:{group}"} & wanted
-        free_at[pk] = wrap_up_until if state == Agent.State.WRAP_UP else None
-    return [Soon(frozenset(keys[pk]), free_at[pk]) for pk in keys]
+def _agents(which: QuerySet[Agent], keys: frozenset[str]) -> list[_Free]:
+    """Those of the agents who are of one of the targets, longest idle first."""
+    if len(keys) <= MOST_KEYS_ASKED:
+        which = which.filter(audience.agents_of(keys))
+    rows = list(which.order_by("idle_since", "pk").values_list("pk", "state", "wrap_up_until"))
+    if not rows:
+        return []
+    profiles = audience.profiles(Agent.objects.filter(pk__in=[pk for pk, _, _ in rows]))
+    return [
+        _Free(pk, profiles[pk], wrap_up_until if state == Agent.State.WRAP_UP else None)
+        for pk, state, wrap_up_until in rows
+        if pk in profiles and routing.serves(profiles[pk], keys)
+    ]
 
 
 def _reach() -> dict[str, timedelta]:

@@ -16,17 +16,17 @@ from itertools import pairwise
 
 @dataclass(frozen=True)
 class Line:
-    """Those of a queue who want the same target: for pacing, one is like the other."""
+    """Those of a queue for whom the same targets are looked for: for pacing, one is like the other."""
 
     queue: str
-    target_key: str
+    keys: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Soon:
-    """An agent who is free, or will be at that moment, with the targets to which they belong."""
+    """An agent who is free, or will be at that moment, with those of the targets that are theirs."""
 
-    target_keys: frozenset[str]
+    keys: frozenset[str]
     free_at: datetime | None = None
 
 
@@ -48,7 +48,7 @@ class Expected:
     ) -> None:
         """`counted` says how many of a line are counted on an agent; `asking` are lines that may ask for one more.
 
-        An agent serves a line if they are of its target and free by the time somebody of it who is dialled now is
+        An agent serves a line if they are of its targets and free by the time somebody of it who is dialled now is
         reached: after `reach` of its queue.
         """
         lines = {*counted, *asking}
@@ -57,7 +57,7 @@ class Expected:
             kind = frozenset(
                 line
                 for line in lines
-                if line.target_key in agent.target_keys
+                if not line.keys.isdisjoint(agent.keys)
                 and (agent.free_at is None or agent.free_at <= now + reach[line.queue])
             )
             self._free[kind] += number

@@ -24,7 +24,8 @@ from tests.factories import NOON, AgentFactory, AgentGroupFactory
 pytestmark = pytest.mark.django_db
 
 State = Agent.State
-BILLING, SALES = Line("Billing_VQ", "GA:Billing"), Line("Sales_VQ", "GA:Sales")
+BILLING = Line("Billing_VQ", frozenset({"GA:Billing"}))
+SALES = Line("Sales_VQ", frozenset({"GA:Sales"}))
 
 
 def seconds(number: float) -> timedelta:
@@ -34,8 +35,8 @@ def seconds(number: float) -> timedelta:
 # The rule, without a database
 
 
-def free(*target_keys: str, at: datetime | None = None) -> Soon:
-    return Soon(frozenset(target_keys), at)
+def free(*keys: str, at: datetime | None = None) -> Soon:
+    return Soon(frozenset(keys), at)
 
 
 def expected(agents: list[Soon], counted: dict[Line, int], *, sales_reach: float = 20) -> Expected:
@@ -84,7 +85,7 @@ def most_served(agents: list[Soon], lines: list[Line]) -> int:
 
     def find(customer: int, seen: set[int]) -> bool:
         for number, agent in enumerate(agents):
-            if lines[customer].target_key in agent.target_keys and number not in seen:
+            if lines[customer].keys & agent.keys and number not in seen:
                 seen.add(number)
                 if number not in holder or find(holder[number], seen):
                     holder[number] = customer
@@ -98,7 +99,7 @@ def most_served(agents: list[Soon], lines: list[Line]) -> int:
 def test_there_is_room_exactly_if_one_more_could_be_served(seed: int) -> None:
     chance = random.Random(seed)
     keys = [f"GA:{number}" for number in range(5)]
-    lines = [Line(f"VQ{number}", key) for number, key in enumerate(keys)]
+    lines = [Line(f"VQ{number}", frozenset({key})) for number, key in enumerate(keys)]
     agents = [free(*chance.sample(keys, chance.randint(1, 3))) for _ in range(chance.randint(0, 12))]
     counted = chance.choices(lines, k=chance.randint(0, 12))
     found = Expected(agents, Counter(counted), lines, now=NOON, reach={line.queue: seconds(20) for line in lines})
@@ -163,7 +164,7 @@ def wait_for_dial(owner: str, minute: int = 0, *, line: Line = BILLING, **change
     """Wait for a dial since that many minutes before noon; or whatever else the owner states of its place."""
     place = QueuePlace(
         queue=line.queue,
-        target=f"{line.target_key.removeprefix('GA:')}@StatServer.GA",
+        target=f"{line.queue.removesuffix('_VQ')}@StatServer.GA",
         place_at=NOON + timedelta(minutes=minute),
         **{"wants": "dial", "visit": 3, "reserve_seconds": 30, "granted": False, **changes},
     )
@@ -328,15 +329,26 @@ def test_a_pass_over_two_hundred_takes_no_statement_for_each(
     for number in range(100):
         wait_for_dial(f"dial{number}", number - 200)
         is_on_the_line(f"line{number}")
-    # Whether somebody waits, how long it takes to reach them, whether anybody is free; the lock; the targets of those
-    # on the line, who is ready for them; the lines of those to be dialled, who is counted on whom of the agents. Two
-    # more are the savepoint, which the transaction is in a test.
-    with django_assert_num_queries(11):
+    # Which lines there are, how long it takes to reach their customers, who is free for them.
+    with django_assert_num_queries(3):
         assert matching.match_all(NOON + seconds(1)) == 0
     hire("liam", billing)
-    # Who is first, the agent who is longest idle, the reservation; and that nobody else is ready.
-    with django_assert_num_queries(15):
+    # The same, what targets ask of liam, and the lock; the switches that are listened to and the first of their line,
+    # the reservation; then who is counted on whom for a dial. Two more are the savepoint, which the transaction is in
+    # a test. Nobody is left for them, but they have waited for hours: the first of them is looked at by itself, four.
+    with django_assert_num_queries(16):
         assert matching.match_all(NOON + seconds(1)) == 1
+
+
+def test_an_entry_for_which_nobody_is_free_costs_one_statement_or_two(
+    billing: AgentGroup, sales: AgentGroup, django_assert_num_queries: Any
+) -> None:
+    is_on_the_line("ada")
+    with django_assert_num_queries(1):
+        assert not matching.match_entry("ada", now=NOON)
+    hire("kate", sales)
+    with django_assert_num_queries(2):
+        assert not matching.match_entry("ada", now=NOON)
 
 
 def test_a_pass_that_is_out_of_time_goes_on_in_the_next_batch(

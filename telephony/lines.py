@@ -1,0 +1,144 @@
+"""Lines of a virtual queue: those in it who want the same, at the same priority. In each, the order is by place alone.
+
+So whoever looks for the best of all who wait looks at the first of each line, by one step into an index, and then
+goes by `routing.rank`: how many wait behind them makes no difference. A line is no row of its own; its digest is on
+the entries, and the lines there are come from stepping through the index from one to the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.db import connection
+
+from telephony import lease
+from telephony.models import QueueEntry
+from telephony.routing import Waiter
+
+
+@dataclass(frozen=True)
+class Line:
+    """Who wants the same of a queue: "dial" or "agent" (`wants`), and of whom (`keys`)."""
+
+    wants: str
+    digest: str
+    queue: str
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Head:
+    """An entry at the head of its line, as it was read."""
+
+    line: Line
+    waiter: Waiter
+    visit: int
+    reserve_seconds: int
+    eligible_at: datetime
+
+    @property
+    def owner(self) -> str:
+        return self.waiter.owner
+
+
+# Which lines somebody is in who may be served: one step through the index for each, not one for each entry.
+_LINES = """
+WITH RECURSIVE line AS (
+    (SELECT wants, line, queue, keys FROM telephony_queueentry WHERE eligible_at IS NOT NULL
+        ORDER BY wants, line LIMIT 1)
+    UNION ALL
+    SELECT following.* FROM line CROSS JOIN LATERAL (
+        SELECT entry.wants, entry.line, entry.queue, entry.keys FROM telephony_queueentry AS entry
+        WHERE entry.eligible_at IS NOT NULL AND (entry.wants, entry.line) > (line.wants, line.line)
+        ORDER BY entry.wants, entry.line LIMIT 1
+    ) AS following
+)
+SELECT wants, line, queue, keys FROM line WHERE line <> ''
+"""
+
+# The first of each of these lines whom an agent may be given now. An owner whose last agent is not yet given back
+# waits for that: one agent an owner. Whoever is on a switch that nobody listens to cannot be joined now: agent after
+# agent would be rung for nothing.
+_HEADS = """
+SELECT head.* FROM unnest(%(wants)s::text[], %(lines)s::text[]) AS wanted (wants, line) CROSS JOIN LATERAL (
+    SELECT entry.wants, entry.line, entry.owner, entry.place_at, entry.priority, entry.priority_increment,
+        entry.priority_interval, entry.passed_over, entry.visit, entry.reserve_seconds, entry.eligible_at
+    FROM telephony_queueentry AS entry
+    WHERE entry.wants = wanted.wants AND entry.line = wanted.line AND entry.eligible_at <= %(now)s
+        AND NOT EXISTS (SELECT FROM telephony_agent AS agent WHERE agent.reserved_for = entry.owner)
+        AND NOT EXISTS (
+            SELECT FROM telephony_leg AS leg JOIN telephony_switch AS switch ON switch.id = leg.switch_id
+            WHERE leg.call_id = entry.owner AND leg.state <> 'ended' AND NOT leg.switch_id = ANY(%(live)s)
+        )
+        AND coalesce((entry.passed_over ->> %(agent)s)::double precision <= %(seconds)s, true)
+    ORDER BY entry.place_at, entry.owner LIMIT %(most)s
+) AS head
+"""
+
+
+def digest(queue: str, keys: Iterable[str], priority: int, increment: int, interval: int) -> str:
+    """What all entries of a line have in common, in 32 characters: a list of targets is too long for an index."""
+    same = json.dumps([queue, sorted(keys), priority, increment, interval])
+    return hashlib.blake2b(same.encode(), digest_size=16).hexdigest()
+
+
+def waiting() -> list[Line]:
+    """The lines somebody is in who wants something."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LINES)
+        return [Line(wants, line, queue, frozenset(keys)) for wants, line, queue, keys in cursor.fetchall()]
+
+
+def heads(lines: Iterable[Line], *, now: datetime, agent: str = "", most: int = 1) -> list[Head]:
+    """The first `most` of each line who may be served now; with `agent`, by them. In no order."""
+    known = {(line.wants, line.digest): line for line in lines}
+    if not known:
+        return []
+    values = {
+        "wants": [wants for wants, _ in known],
+        "lines": [line for _, line in known],
+        "now": now,
+        "seconds": now.timestamp(),
+        "agent": agent,
+        "live": list(lease.live_switches().values_list("pk", flat=True)),
+        "most": most,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_HEADS, values)
+        return [
+            Head(
+                known[wants, line],
+                Waiter(owner, known[wants, line].keys, place_at, *priority, passed_over=_moments(passed_over)),
+                visit,
+                reserve_seconds,
+                eligible_at,
+            )
+            for wants, line, owner, place_at, *priority, passed_over, visit, reserve_seconds, eligible_at in cursor
+        ]
+
+
+def head_of(entry: QueueEntry) -> Head:
+    """One entry by itself, wherever in its line it stands."""
+    keys = frozenset(entry.keys)
+    waiter = Waiter(
+        entry.owner,
+        keys,
+        entry.place_at,
+        entry.priority,
+        entry.priority_increment,
+        entry.priority_interval,
+        _moments(entry.passed_over),
+    )
+    assert entry.eligible_at is not None
+    line = Line(entry.wants, entry.line, entry.queue, keys)
+    return Head(line, waiter, entry.visit, entry.reserve_seconds, entry.eligible_at)
+
+
+def _moments(passed_over: Mapping[str, float] | str) -> dict[str, datetime]:
+    # A cursor of its own does not know that the column is JSON.
+    known = json.loads(passed_over) if isinstance(passed_over, str) else passed_over
+    return {agent: datetime.fromtimestamp(until, UTC) for agent, until in known.items()}
