@@ -26,6 +26,7 @@ HEADINGS = {
 }
 # What the agent has to react to at once: sounds and blinks until they do.
 CALLS_FOR = (DeskStage.OFFER, DeskStage.RINGING)
+WAITS = (*CALLS_FOR, DeskStage.CALLING, DeskStage.JOINING)
 TALKS = (DeskStage.TALKING, DeskStage.HELD)
 
 
@@ -65,6 +66,11 @@ class Desk:
     @property
     def calls_for_agent(self) -> bool:
         return self.stage in CALLS_FOR
+
+    @property
+    def waits(self) -> bool:
+        """True while the customer still waits for the agent, and since when is known."""
+        return self.call is not None and self.call.since is not None and self.stage in WAITS
 
     @property
     def talks(self) -> bool:

@@ -110,4 +110,4 @@ class DispositionForm(forms.Form):
 
     @property
     def first_error(self) -> str:
-        return next(text for texts in self.errors.values() for text in texts)
+        return str(next(text for texts in self.errors.values() for text in texts))

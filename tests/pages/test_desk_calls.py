@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
 import pytest
 import time_machine
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -19,6 +18,7 @@ from telephony import upwards
 from telephony.models import Agent
 from telephony.upwards import Choice, Description, DeskStage, Handled, NotPossible, TooLate
 from tests.factories import AgentFactory, UserFactory
+from tests.pages.owners import Owners
 
 pytestmark = pytest.mark.django_db
 
@@ -44,45 +44,6 @@ ASKED = replace(
     times=(FOUR, datetime(2026, 3, 3, 9, 0, tzinfo=UTC)),
 )
 TAKEN = "Too late: it is no longer yours; it may already be somebody else's."
-
-
-@dataclass
-class Owners:
-    """What telephony hears of the floor above: the owners as they now are, and what was decided on them."""
-
-    descriptions: dict[str, Description] = field(default_factory=dict)
-    decided: list[tuple[Any, ...]] = field(default_factory=list)
-    refuses: Exception | None = None
-    day: list[Handled] = field(default_factory=list)
-
-    def describe(self, owner: str, now: datetime) -> Description | None:
-        return self.descriptions.get(owner)
-
-    def accept(self, owner: str, reservation: str, *, now: datetime) -> None:
-        self.decide("accept", owner, reservation)
-        self.descriptions[owner] = replace(OFFER, stage=DeskStage.RINGING)
-
-    def reject(self, owner: str, reservation: str, *, now: datetime) -> None:
-        self.decide("reject", owner, reservation)
-        Agent.objects.filter(reservation=reservation).update(state="ready", reserved_for=None, reservation="")
-
-    def hold(self, owner: str, reservation: str, *, on: bool, now: datetime) -> None:
-        self.decide("hold" if on else "talk", owner, reservation)
-
-    def hang_up(self, owner: str, reservation: str, *, now: datetime) -> None:
-        self.decide("hang up", owner, reservation)
-
-    def dispose(self, owner: str, agent: str, *, choice: Choice, at: datetime | None, now: datetime) -> None:
-        self.decide("dispose", owner, agent, choice, at)
-        self.descriptions[owner] = replace(ASKED, stage=DeskStage.OVER)
-
-    def handled_by(self, agent: str, *, since: datetime, now: datetime) -> list[Handled]:
-        return [call for call in self.day if since <= call.at <= now]
-
-    def decide(self, *what: Any) -> None:
-        if self.refuses:
-            raise self.refuses
-        self.decided.append(what)
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +74,7 @@ def wrapping_up(agent: Agent, owners: Owners, description: Description = ASKED) 
     put(agent, Agent.State.WRAP_UP, wrap_up_until=until, wrap_up_for="369-ada")
 
 
-def words(response: HttpResponse) -> str:
+def words(response: Any) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", response.content.decode())))
 
 
@@ -123,14 +84,14 @@ def shown(client: Client) -> str:
     return words(response)
 
 
-def press(client: Client, act: str, **sent: str) -> HttpResponse:
+def press(client: Client, act: str, **sent: str) -> Any:
     """A button, as the page's script sends it."""
-    response: HttpResponse = client.post(f"{DESK}{act}/", sent, headers=HTMX)
+    response = client.post(f"{DESK}{act}/", sent, headers=HTMX)
     assert response.status_code == 200
     return response
 
 
-def said(response: HttpResponse) -> str:
+def said(response: Any) -> str:
     """What is put into the region that a screen reader reads out."""
     found = re.search(r'<div hx-swap-oob="innerHTML:#said">(.*?)</div>', response.content.decode(), re.DOTALL)
     assert found
@@ -431,7 +392,7 @@ def test_every_change_of_the_call_is_shown_and_nothing_else_is(as_kate: Client, 
         return as_kate.get(DESK, {"seen": seen}, headers=HTMX).status_code
 
     def now_shown() -> str:
-        return re.findall(r'"seen": "(\w+)"', as_kate.get(DESK).content.decode())[0]
+        return str(re.findall(r'"seen": "(\w+)"', as_kate.get(DESK).content.decode())[0])
 
     for changed in (
         replace(OFFER, stage=DeskStage.RINGING),
