@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from callbacks import dialogs
+from callbacks import dialogs, waits
 from callbacks.flow import projections
 from callbacks.flow.decision import AgentMove, AgentOnCall, AttemptChange, Decision, ExtendReservation, Measured, Note
 from callbacks.flow.events import Event, TimerFired
@@ -16,7 +16,7 @@ from callbacks.flow.states import MOVES, State
 from callbacks.models import Attempt, Callback, JournalEntry
 from callbacks.push import notices
 from scheduling import bookings, timers
-from telephony import agents, calls, estimates, queues
+from telephony import agents, calls, queues
 from telephony.events import Party
 from telephony.wanted import NOTHING
 
@@ -114,8 +114,7 @@ def _write(
     if options is not None:
         _write_wishes(callback.pk, before, turns, options, now)
         _write_notice(callback, before, turns.session, options, now)
-        for each in turns.measured:
-            estimates.measure(options.virtual_queue, each.what, each.seconds, now)
+        waits.write(callback.pk, before, turns, options, now)
     elif turns.session.stage is Stage.ENDED:
         # It ends before its execution began: it never wanted more than to be woken.
         timers.forget([callback.pk])

@@ -16,7 +16,7 @@ from callbacks.models import Callback, Pending
 from callbacks.push import notices
 from scheduling import bookings, timers
 from scheduling.kick import kicks_to_spare
-from telephony import calls, queues
+from telephony import calls, predictions, queues
 from telephony.models import Agent, Leg
 from telephony.switch import LegState
 
@@ -81,7 +81,8 @@ def _delete_batch(now: datetime, most: int) -> int:
 def forget(callbacks: Iterable[str]) -> None:
     """Remove callbacks, locked by the caller, from every floor."""
     gone = list(callbacks)
-    for forgets in (timers.forget, queues.forget, calls.forget, bookings.forget, notices.forget):
+    forgetful = (timers.forget, queues.forget, calls.forget, bookings.forget, notices.forget, predictions.forget)
+    for forgets in forgetful:
         forgets(gone)
     with connection.cursor() as cursor:
         # The ORM would first read every row that it deletes, and then delete a hundred at a time.

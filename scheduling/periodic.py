@@ -40,6 +40,12 @@ BEAT_SCHEDULE = {
         "Looks for what must not be so, and keeps what it found.",
         expires=60,
     ),
+    "judge predictions": _every(
+        60.0,
+        "telephony.tasks.judge_predictions",
+        "Says how right estimated waits were, learns from it, and removes predictions that are too old.",
+        expires=60,
+    ),
     "clear sessions": _every(
         3600.0,
         "callbacksite.tasks.clear_sessions",

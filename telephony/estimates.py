@@ -13,7 +13,8 @@ from telephony import matching
 from telephony.ewt import Correction, Estimate, Expectation, Starts
 from telephony.measures import Figure, measure
 from telephony.models import Agent, QueueEntry, QueueMeasure
-from telephony.situation import Situation, new_place, place_of
+from telephony.queueplace import QueuePlace
+from telephony.situation import Situation, new_place, place_of, stated_place
 
 __all__ = ["Forecast", "Position", "estimate", "for_starts", "forecast", "measure", "position"]
 
@@ -101,12 +102,9 @@ def position(owner: str, *, now: datetime) -> Position | None:
     )
 
 
-def forecast(owner: str, *, now: datetime) -> Forecast | None:
-    """What is to be predicted to an owner; None without a place in a queue, or while nobody is logged in for it."""
-    entry = QueueEntry.objects.filter(pk=owner).first()
-    if entry is None:
-        return None
-    situation = Situation(place_of(entry, now), now)
+def forecast(owner: str, place: QueuePlace, *, now: datetime) -> Forecast | None:
+    """What an owner that takes a place can expect; None while nobody is logged in for it. Raises BadValue."""
+    situation = Situation(stated_place(owner, place, now), now)
     if situation.expected is None:
         return None
     return Forecast(_estimate(situation), situation.expected, situation.correction, situation.reach)

@@ -20,13 +20,12 @@ ENOUGH_FOR_AN_HOUR = 10
 
 What = Literal["handling", "reach", "no_show", "abandoned", "waited"]
 
-# In the order of their kinds, hours before the whole: two who measure the same at once wait for each other, not
-# crosswise.
-_MEASURE = """
-WITH given AS (SELECT * FROM unnest(%(kinds)s::text[], %(values)s::float8[]) AS given (what, value) ORDER BY what),
+# Continues a statement that has `given` (queue, what, value), each kind of a queue once. In the order of their kinds,
+# hours before the whole: two who measure the same at once wait for each other, not crosswise.
+TAKE_IN = """
 whole AS (
     INSERT INTO telephony_queuemeasure AS known (queue, what, seconds, variance, measured, measured_at)
-    SELECT %(queue)s, what, value, 0, 1, %(now)s FROM given
+    SELECT queue, what, value, 0, 1, %(now)s FROM given ORDER BY what
     ON CONFLICT (queue, what) DO UPDATE SET
         seconds = known.seconds + (excluded.seconds - known.seconds) / least(known.measured + 1, %(memory)s),
         variance = (1 - 1.0 / least(known.measured + 1, %(memory)s)) * (known.variance
@@ -34,13 +33,21 @@ whole AS (
         measured = known.measured + 1, measured_at = excluded.measured_at
 )
 INSERT INTO telephony_hourmeasure AS known (queue, what, hour, mean, variance, measured, measured_at)
-SELECT %(queue)s, what, %(hour)s, value, 0, 1, %(now)s FROM given
+SELECT queue, what, %(hour)s, value, 0, 1, %(now)s FROM given ORDER BY what
 ON CONFLICT (hour, queue, what) DO UPDATE SET
     mean = known.mean + (excluded.mean - known.mean) / least(known.measured + 1, %(memory)s),
     variance = (1 - 1.0 / least(known.measured + 1, %(memory)s)) * (known.variance
         + (excluded.mean - known.mean) ^ 2 / least(known.measured + 1, %(memory)s)),
     measured = known.measured + 1, measured_at = excluded.measured_at
 """
+
+_MEASURE = (
+    """
+WITH given AS (
+    SELECT %(queue)s AS queue, what, value FROM unnest(%(kinds)s::text[], %(values)s::float8[]) AS given (what, value)
+),"""  # noqa: S608 (texts of ours)
+    + TAKE_IN
+)
 
 # The hour's figures come last, so that they take the place of the week's.
 _READ = """

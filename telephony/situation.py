@@ -16,6 +16,7 @@ from telephony import measures, routing, steps, targets, workforce
 from telephony.ewt import HANDLING, REACH, SPREAD, AgentsNow, Correction, Expectation, Measured, Outlook
 from telephony.measures import Figure
 from telephony.models import QueueEntry, QueueMeasure
+from telephony.queueplace import QueuePlace
 
 # How much handling times differ is taken from so many on.
 ENOUGH_FOR_SPREAD = 10
@@ -83,14 +84,24 @@ def place_of(entry: QueueEntry, now: datetime) -> Place:
     return Place(entry.queue, routing.rank(waiter, now), (Span(0.0, keys), *coming))
 
 
+def stated_place(owner: str, place: QueuePlace, now: datetime) -> Place:
+    """Where an owner stands that has just taken its place. Raises BadValue for the target."""
+    waiter = routing.Waiter(
+        owner, frozenset(), place.place_at, place.priority, place.priority_increment, place.priority_interval
+    )
+    preferred = place.preferred_seconds if place.preferred_agent else 0
+    first = (Span(0.0, frozenset({f"A:{place.preferred_agent}"})),) if preferred else ()
+    return Place(place.queue, routing.rank(waiter, now), (*first, *_spans(place.target, after=preferred)))
+
+
 def new_place(queue: str, target: str, priority: int) -> Place:
     """Behind everybody of that priority. Raises BadValue for the target."""
-    spans = steps.spans(targets.parse(target))
-    return Place(
-        queue,
-        (True, -priority, LAST, ""),
-        tuple(Span(float(span.starts), frozenset(span.keys)) for span in spans),
-    )
+    return Place(queue, (True, -priority, LAST, ""), _spans(target, after=0))
+
+
+def _spans(target: str, *, after: float) -> tuple[Span, ...]:
+    """Whom a list of targets looks for that begins in so many seconds."""
+    return tuple(Span(after + span.starts, frozenset(span.keys)) for span in steps.spans(targets.parse(target)))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from structlog.contextvars import bind_contextvars
 
 from scheduling.kick import chained
 from telephony import converge as convergence
-from telephony import matching
+from telephony import matching, predictions
 
 
 @shared_task(ignore_result=True)
@@ -26,3 +26,9 @@ def match_entry(owner: str) -> None:
 @chained
 def match_agent(agent: str) -> None:
     matching.match_agent(agent, now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def judge_predictions() -> None:
+    """Beat, each minute."""
+    predictions.judge(timezone.now())
