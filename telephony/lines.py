@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import connection
 
@@ -38,7 +39,7 @@ class Head:
     waiter: Waiter
     visit: int
     reserve_seconds: int
-    eligible_at: datetime
+    eligible_at: datetime | None
 
     @property
     def owner(self) -> str:
@@ -80,7 +81,7 @@ SELECT head.* FROM unnest(%(wants)s::text[], %(lines)s::text[]) AS wanted (wants
 """
 
 
-def digest(queue: str, keys: Iterable[str], priority: int, increment: int, interval: int) -> str:
+def digest_of(queue: str, keys: Iterable[str], priority: int, increment: int, interval: int) -> str:
     """What all entries of a line have in common, in 32 characters: a list of targets is too long for an index."""
     same = json.dumps([queue, sorted(keys), priority, increment, interval])
     return hashlib.blake2b(same.encode(), digest_size=16).hexdigest()
@@ -98,7 +99,7 @@ def heads(lines: Iterable[Line], *, now: datetime, agent: str = "", most: int = 
     known = {(line.wants, line.digest): line for line in lines}
     if not known:
         return []
-    values = {
+    values: dict[str, Any] = {
         "wants": [wants for wants, _ in known],
         "lines": [line for _, line in known],
         "now": now,
@@ -109,16 +110,13 @@ def heads(lines: Iterable[Line], *, now: datetime, agent: str = "", most: int = 
     }
     with connection.cursor() as cursor:
         cursor.execute(_HEADS, values)
-        return [
-            Head(
-                known[wants, line],
-                Waiter(owner, known[wants, line].keys, place_at, *priority, passed_over=_moments(passed_over)),
-                visit,
-                reserve_seconds,
-                eligible_at,
-            )
-            for wants, line, owner, place_at, *priority, passed_over, visit, reserve_seconds, eligible_at in cursor
-        ]
+        rows = cursor.fetchall()
+    found = []
+    for wants, digest, owner, place_at, priority, increment, interval, passed_over, *stated in rows:
+        line = known[wants, digest]
+        waiter = Waiter(owner, line.keys, place_at, priority, increment, interval, _moments(passed_over))
+        found.append(Head(line, waiter, *stated))
+    return found
 
 
 def head_of(entry: QueueEntry) -> Head:
@@ -133,7 +131,6 @@ def head_of(entry: QueueEntry) -> Head:
         entry.priority_interval,
         _moments(entry.passed_over),
     )
-    assert entry.eligible_at is not None
     line = Line(entry.wants, entry.line, entry.queue, keys)
     return Head(line, waiter, entry.visit, entry.reserve_seconds, entry.eligible_at)
 

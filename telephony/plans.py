@@ -41,7 +41,7 @@ def carry_on(entry: QueueEntry, before: QueueEntry | None, preferred_seconds: in
 
 
 def set_line(entry: QueueEntry) -> None:
-    entry.line = lines.digest(
+    entry.line = lines.digest_of(
         entry.queue, entry.keys, entry.priority, entry.priority_increment, entry.priority_interval
     )
 
@@ -92,33 +92,29 @@ def _is_gone(agent: str) -> str | None:
 
 
 def _turn(entry: QueueEntry, now: datetime) -> CallEvent | None:
-    """What follows the present element, or the preferred agent."""
-    assert entry.step_until is not None
+    """What follows the present element, or the preferred agent; None when nothing does."""
+    until = entry.step_until
+    if until is None:
+        return None
     if entry.step == QueueEntry.PREFERRED:
-        gone = _is_gone(entry.preferred_agent) if entry.step_until > now else None
+        gone = _is_gone(entry.preferred_agent) if until > now else None
         why = gone or f"{entry.preferred_agent}, who was asked for, did not become free in time"
-        return _begin_plan(entry, min(entry.step_until, now), now, why)
-    assert entry.plan_since is not None
-    plan = targets.parse(entry.target)
-    second = (entry.step_until - entry.plan_since) / timedelta(seconds=1)
-    before = steps.Progress(entry.step, tuple(entry.keys), round(second))
-    seconds = plan.steps[entry.step].timeout
-    return _follow(entry, plan, before, now, f"no agent was found in {seconds} s")
+        return _begin_plan(entry, min(until, now), now, why)
+    plan, since = targets.parse(entry.target), entry.plan_since or now
+    at_present = steps.Progress(entry.step, tuple(entry.keys), round((until - since).total_seconds()))
+    return _follow(entry, plan, at_present, since, now, f"no agent was found in {plan.steps[entry.step].timeout} s")
 
 
 def _begin_plan(entry: QueueEntry, since: datetime, now: datetime, why: str) -> CallEvent | None:
     plan = targets.parse(entry.target)
-    entry.plan_since = since
-    return _follow(entry, plan, steps.begin(plan, _statistic(entry.queue, now)), now, why)
+    return _follow(entry, plan, steps.begin(plan, _statistic(entry.queue, now)), since, now, why)
 
 
 def _follow(
-    entry: QueueEntry, plan: targets.TargetPlan, progress: steps.Progress, now: datetime, why: str
+    entry: QueueEntry, plan: targets.TargetPlan, progress: steps.Progress, since: datetime, now: datetime, why: str
 ) -> CallEvent | None:
-    assert entry.plan_since is not None
-    elapsed = (now - entry.plan_since) / timedelta(seconds=1)
-    progress = steps.catch_up(plan, progress, elapsed, _statistic(entry.queue, now))
-    _take(entry, progress, entry.plan_since)
+    progress = steps.catch_up(plan, progress, (now - since).total_seconds(), _statistic(entry.queue, now))
+    _take(entry, progress, since)
     set_line(entry)
     looked_for, skipped = steps.told(plan, progress)
     said = "; ".join(part for part in (why, skipped) if part)

@@ -1,4 +1,4 @@
-"""What a statistic of a target is now, for the conditions of a list of targets. The names are in `telephony.statnames`."""
+"""What a statistic of a target is now, for the conditions of lists of targets (names: `telephony.statnames`)."""
 
 from __future__ import annotations
 
