@@ -65,13 +65,14 @@ class Measured:
     """What is known of those who wait in a line.
 
     `handling` is for how long one call takes up an agent, from their reservation to the end of wrap-up, in seconds, and
-    `spread` its standard deviation by its mean. `no_show` is the share of those who never take an agent, because they
+    `spread` its standard deviation by its mean; `wrap_up` is how much of it is wrap-up. `no_show` is the share of those who never take an agent, because they
     are not reached or hang up before; who leaves because of a long wait is better told by `leaving`, the share of those
     waiting who leave in a second. `overtaking` is how many in a second come later and are served before.
     """
 
     handling: float = HANDLING.total_seconds()
     spread: float = SPREAD
+    wrap_up: float = 0.0
     no_show: float = 0.0
     leaving: float = 0.0
     overtaking: float = 0.0
@@ -82,7 +83,7 @@ class Measured:
 class AgentsNow:
     """Agents who are logged in, alike in what counts: the lines they serve, and what they do.
 
-    `busy_for`: so many seconds on the present call; `ends_in`: what they do ends in so many seconds (wrap-up). Neither:
+    `busy_for`: so many seconds since they were reserved for the present call; `ends_in`: what they do ends in so many seconds (wrap-up). Neither:
     they are free.
     """
 
@@ -201,7 +202,7 @@ class _Crew:
 
     def __init__(self, measured: Measured) -> None:
         self._handling = max(measured.handling, 1.0)
-        self._tables = renewals(measured.spread)
+        self._tables = renewals(measured.spread, measured.wrap_up / self._handling)
         self._number = 0
         self._free_at: list[float] = []
         # How many are on a call of each age, and how many begin one at each step.
