@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import cached_property
 
 from django.db.models import Count
 
 from services import kinds
 from services.kinds import BadValue, Kind
-from telephony import routes, targets, trunks
-from telephony.models import Agent, AgentGroup, RoutePoint, VirtualQueue
+from telephony import audience, routes, targets, trunks
+from telephony.models import Agent, AgentGroup, Place, PlaceGroup, RoutePoint, Skill, VirtualQueue
+from telephony.targets import Profile, Target
 
 
 def _parse_target(text: str) -> str:
@@ -44,20 +46,77 @@ def _check_queue(text: str) -> None:
         raise BadValue(text, VIRTUAL_QUEUE.allowed)
 
 
+class _Staff:
+    """Whom targets can mean, as it is configured; each table is read when it is first asked for."""
+
+    @cached_property
+    def agents(self) -> list[Profile]:
+        return list(audience.profiles(Agent.objects.all()).values())
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset(Agent.objects.values_list("name", flat=True))
+
+    @cached_property
+    def groups(self) -> dict[str, int]:
+        return dict(AgentGroup.objects.annotate(size=Count("agents")).values_list("name", "size"))
+
+    @cached_property
+    def places(self) -> frozenset[str]:
+        return frozenset(Place.objects.values_list("name", flat=True))
+
+    @cached_property
+    def place_groups(self) -> dict[str, int]:
+        return dict(PlaceGroup.objects.annotate(size=Count("places")).values_list("name", "size"))
+
+    @cached_property
+    def skills(self) -> frozenset[str]:
+        return frozenset(Skill.objects.values_list("name", flat=True))
+
+    def absent(self, target: Target) -> list[str]:
+        """What the target names and is not there."""
+        if target.expression is not None:
+            return [f"there is no skill {name}" for name in sorted(target.skills() - self.skills)]
+        known: Collection[str]
+        match target.type:
+            case "A":
+                known, noun = self.names, "agent"
+            case "AP":
+                known, noun = self.places, "place"
+            case "GP":
+                known, noun = self.place_groups, "place group"
+            case _:
+                known, noun = self.groups, "agent group"
+        return [] if target.name in known else [f"there is no {noun} {target.name}"]
+
+    def nobody(self, target: Target) -> str:
+        """Why no agent can ever take a call for it, or nothing. Who sits at a place is another matter each day."""
+        if target.expression is not None:
+            found = any(target.matches(agent) for agent in self.agents)
+            return "" if found else f"no agent has skills for {target.expression}"
+        match target.type:
+            case "GA" | "GC":
+                return "" if self.groups[target.name] else f"nobody is in the agent group {target.name}"
+            case "GP":
+                return "" if self.place_groups[target.name] else f"no place is in the place group {target.name}"
+        return ""
+
+
 def _missing_targets() -> Callable[[str], str]:
-    agents = frozenset(Agent.objects.values_list("name", flat=True))
-    groups = dict(AgentGroup.objects.annotate(size=Count("agents")).values_list("name", "size"))
+    staff = _Staff()
 
     def missing(text: str) -> str:
         try:
-            target = targets.parse(text).steps[0].target
+            plan = targets.parse(text)
         except ValueError:  # said of the text itself
             return ""
-        if target.type == "A":
-            return "" if target.name in agents else f"there is no agent {target.name}"
-        if target.type == "GA" and target.name not in groups:
-            return f"there is no agent group {target.name}"
-        return f"nobody is in the agent group {target.name}" if groups.get(target.name) == 0 else ""
+        named = [step.target for step in plan.steps]
+        absent = [sentence for target in named for sentence in staff.absent(target)]
+        if not absent:
+            # As long as one of a list can be served, the others are spare.
+            nobody = [staff.nobody(target) for target in named]
+            absent = nobody if all(nobody) else []
+        return ", ".join(dict.fromkeys(absent))
 
     return missing
 
@@ -81,7 +140,8 @@ TARGET = Kind(
     name="target",
     parse=_parse_target,
     missing=_missing_targets,
-    allowed="NAME@STATSERVER.A for an agent or NAME@STATSERVER.GA for a group of agents",
+    allowed=targets.ALLOWED,
+    widget="lines",
 )
 ROUTE_POINT = Kind(
     name="route_point",

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from services import resolution
 from services.models import ConfiguredService
 from telephony import routes, targets
-from telephony.models import Agent, AgentGroup, Leg, QueueEntry, RoutePoint, Switch, VirtualQueue
+from telephony.models import (
+    Agent,
+    AgentGroup,
+    Leg,
+    Place,
+    PlaceGroup,
+    QueueEntry,
+    RoutePoint,
+    Skill,
+    Switch,
+    VirtualQueue,
+)
 from telephony.switch import LegState
 
 LIVE = ~Q(state=LegState.ENDED)
@@ -22,11 +33,19 @@ Sentences = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Naming:
-    """What the options of services name, each with the sentences that say so."""
+    """What the options of services name, each with the sentences that say so.
+
+    `targets` knows agents, places and groups by the key of the target that names them, and skills as "skill:NAME";
+    `waiting` says of the same how many callbacks wait for a target that names them, now or later in its list.
+    """
 
     route_points: Sentences = field(default_factory=lambda: defaultdict(list))
     targets: Sentences = field(default_factory=lambda: defaultdict(list))
     queues: Sentences = field(default_factory=lambda: defaultdict(list))
+    waiting: Counter[str] = field(default_factory=Counter)
+
+    def of_target(self, key: str) -> list[str]:
+        return self.targets.get(key, []) + _waiting(self.waiting[key])
 
 
 def naming() -> Naming:
@@ -39,9 +58,14 @@ def naming() -> Naming:
             texts = resolution.explicit_texts(service)
         points = routes.split(texts.get("_route_point", ""))
         _say(found.route_points, points, f"service {service.name}, option _route_point")
-        _say(found.targets, _targets(texts.get("_target", "")), f"service {service.name}, option _target")
+        _say(found.targets, _named(texts.get("_target", "")), f"service {service.name}, option _target")
         queue = texts.get("_urs_virtual_queue", "").strip()
         _say(found.queues, [queue], f"service {service.name}, option _urs_virtual_queue")
+    # Each text once: all who wait for a service wait for the same.
+    entries = QueueEntry.objects.order_by().values_list("target", "target_key").annotate(number=Count("pk"))
+    for target, key, number in entries:
+        # Processes of the release before store the key alone.
+        found.waiting.update(dict.fromkeys(_named(target) if target else [key], number))
     return found
 
 
@@ -58,7 +82,7 @@ def of_route_point(point: RoutePoint, names: Naming | None = None) -> list[str]:
 
 
 def of_agent(agent: Agent, names: Naming | None = None) -> list[str]:
-    found = list((names or naming()).targets.get(f"A:{agent.name}", []))
+    found = (names or naming()).of_target(f"A:{agent.name}")
     # Ended legs keep their agent until the call is over: the foreign key protects it.
     if agent.reserved_for or Leg.objects.filter(agent=agent).exists():
         found.append("a call that is under way")
@@ -66,8 +90,21 @@ def of_agent(agent: Agent, names: Naming | None = None) -> list[str]:
 
 
 def of_group(group: AgentGroup, names: Naming | None = None) -> list[str]:
-    key = f"GA:{group.name}"
-    return (names or naming()).targets.get(key, []) + _waiting(QueueEntry.objects.filter(target_key=key).count())
+    return (names or naming()).of_target(f"GA:{group.name}")
+
+
+def of_place(place: Place, names: Naming | None = None) -> list[str]:
+    sitting = Agent.objects.filter(~Q(state=Agent.State.LOGGED_OUT), place=place)
+    return (names or naming()).of_target(f"AP:{place.name}") + [f"agent {agent} sits there" for agent in sitting]
+
+
+def of_place_group(group: PlaceGroup, names: Naming | None = None) -> list[str]:
+    return (names or naming()).of_target(f"GP:{group.name}")
+
+
+def of_skill(skill: Skill, names: Naming | None = None) -> list[str]:
+    """Where skill expressions name it; who has it is not among it."""
+    return (names or naming()).of_target(f"skill:{skill.name}")
 
 
 def of_queue(queue: VirtualQueue, names: Naming | None = None) -> list[str]:
@@ -80,11 +117,19 @@ def _say(sentences: Sentences, names: Iterable[str], sentence: str) -> None:
         sentences[name].append(sentence)
 
 
-def _targets(text: str) -> list[str]:
+def _named(text: str) -> list[str]:
+    """What a target, or any of a list of them, names: as Naming knows it."""
     try:
-        return [targets.parse(text).steps[0].target.key]
+        plan = targets.parse(text)
     except ValueError:
         return []
+    named: dict[str, None] = {}
+    for target in (step.target for step in plan.steps):
+        if target.expression is None:
+            # A campaign group is the group of agents of that name.
+            named[f"GA:{target.name}" if target.type == "GC" else target.key] = None
+        named |= dict.fromkeys(f"skill:{skill}" for skill in sorted(target.skills()))
+    return list(named)
 
 
 def _calls(count: int) -> list[str]:
