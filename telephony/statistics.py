@@ -49,7 +49,8 @@ def _waiting(target: Target, queue: str, now: datetime) -> float:
 
 
 def _expected_wait(target: Target, queue: str, now: datetime) -> float:
-    return estimates.estimate(queue, str(target), now=now).ewt.total_seconds()
+    # Of groups only, which have a name.
+    return estimates.estimate(queue, f"{target.name}@.{target.type}", now=now).ewt.total_seconds()
 
 
 def _idle(target: Target, queue: str, now: datetime) -> float:
