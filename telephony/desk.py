@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
+from django.db import connection
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -28,6 +31,10 @@ HEADINGS = {
 CALLS_FOR = (DeskStage.OFFER, DeskStage.RINGING)
 WAITS = (*CALLS_FOR, DeskStage.CALLING, DeskStage.JOINING)
 TALKS = (DeskStage.TALKING, DeskStage.HELD)
+
+
+# Whether somebody listens to the switch of the phone that rings for an agent.
+_LISTENING = Exists(lease.live_switches().filter(pk=Coalesce(OuterRef("place__switch"), OuterRef("switch"))))
 
 
 @dataclass(frozen=True)
@@ -76,15 +83,6 @@ class Desk:
     def talks(self) -> bool:
         return self.stage in TALKS
 
-    @property
-    def version(self) -> str:
-        """A short name of all that is shown here, known without rendering it."""
-        agent = self.agent
-        row = (agent.name, agent.state, agent.reason, agent.state_since, agent.next_state, agent.next_reason)
-        wrap_up = (agent.wrap_up_until, agent.wrap_up_for)
-        where = (agent.place_id, agent.place and agent.place.name, agent.sip_address, self.listening)
-        return live.version_of(row, agent.reservation, wrap_up, where, self.call)
-
     def is_current(self) -> bool:
         """False where the agent's reservation changed while its owner was read: it may be at another desk by now."""
         same = Agent.objects.filter(
@@ -94,18 +92,39 @@ class Desk:
 
 
 def read(user: int | None, now: datetime) -> Desk | None:
-    """The desk of a user as it is now, in a statement and what the owner needs to describe itself; None without one."""
-    switch = Coalesce(OuterRef("place__switch"), OuterRef("switch"))
+    """The desk of a user as it is now; None where they have none."""
     agent = (
-        Agent.objects.select_related("switch", "place__switch")
-        .annotate(listening=Exists(lease.live_switches().filter(pk=switch)))
-        .filter(user=user)
-        .first()
+        Agent.objects.select_related("switch", "place__switch").annotate(listening=_LISTENING).filter(user=user).first()
     )
     if agent is None:
         return None
     owner = agent.reserved_for or agent.wrap_up_for
     return Desk(agent, agent.listening, upwards.owner().describe(owner, now) if owner else None)
+
+
+def version(user: int, now: datetime) -> str:
+    """A short name of all that the desk of a user shows, found without rendering it and in one statement of our own."""
+    statement, parameters = _glance()
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*parameters[:-1], user])
+        row = cursor.fetchone()
+    if row is None:
+        return ""
+    owner = row[0] or row[1]
+    return live.version_of(row, upwards.owner().describe(owner, now) if owner else None)
+
+
+@cache
+def _glance() -> tuple[str, tuple[Any, ...]]:
+    """The statement for what an agent's row shows, and its parameters, of which the last one is the user.
+
+    Compiled once: making it anew of a query for every refresh would cost more than all the rest of the answer.
+    """
+    shown = ("reserved_for", "wrap_up_for", "reservation", "name", "state", "reason", "state_since", "next_state")
+    rest = ("next_reason", "wrap_up_until", "release_as", "sip_address", "place__name", "place__phone", "listening")
+    query = Agent.objects.annotate(listening=_LISTENING).order_by().filter(user=-1).values_list(*shown, *rest).query
+    statement, parameters = query.sql_with_params()
+    return statement, tuple(parameters)
 
 
 @dataclass(frozen=True)

@@ -188,22 +188,29 @@ def _show(
     `said` is what a button answers, None where none was pressed; `refused` the status with which it was refused.
     """
     now = timezone.now()
+    # Named before it is read: what is shown may be newer than its name, and is then only shown once more.
+    version = desks.version(request.user.pk or 0, now)
+    if live.is_seen(request, version):
+        return live.unchanged()
     desk = desks.read(request.user.pk, now)
     if desk is None:
         return render(request, "telephony/no_desk.html")
-    version = desk.version
-    if live.is_seen(request, version):
-        return live.unchanged()
     if not desk.is_current():
         # Read again at once; whoever is overtaken twice within milliseconds is shown the row without its call.
         desk = desks.read(request.user.pk, now) or desk
         desk = desk if desk.is_current() else Desk(desk.agent, desk.listening, None)
-        version = desk.version
-    return _page(request, desk, now, said=said, refused=refused, form=form)
+    return _page(request, desk, version, now, said=said, refused=refused, form=form)
 
 
 def _page(
-    request: HttpRequest, desk: Desk, now: datetime, *, said: str | None, refused: int, form: DispositionForm | None
+    request: HttpRequest,
+    desk: Desk,
+    version: str,
+    now: datetime,
+    *,
+    said: str | None,
+    refused: int,
+    form: DispositionForm | None,
 ) -> HttpResponse:
     partial = "HX-Request" in request.headers
     if form is None and desk.call and desk.stage == DeskStage.DISPOSITION:
@@ -229,7 +236,7 @@ def _page(
         context,
         url=reverse("desk"),
         seconds=SECONDS,
-        version=desk.version,
+        version=version,
         pulsed=True,
     )
     if partial:

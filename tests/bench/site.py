@@ -54,12 +54,12 @@ def running(*commands: list[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def web() -> Iterator[str]:
+def web(*, workers: int = 2) -> Iterator[str]:
     """The web server as `make run` starts it; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    gunicorn = ["gunicorn", "callbacksite.wsgi", f"--bind={address}", "--worker-class=gthread", "--workers=2"]
+    gunicorn = ["gunicorn", "callbacksite.wsgi", f"--bind={address}", "--worker-class=gthread", f"--workers={workers}"]
     with running([*gunicorn, "--threads=4", "--log-level=error"]):
         until = time.monotonic() + 90
         while True:
