@@ -38,6 +38,8 @@ NOTHING = 1e-9
 # Rivals are looked for among so many pairs of a line and a kind of agents that serves it; with more, all compete.
 MOST_PAIRS = 1000
 
+# By how much the handling time of the next hour may differ from what was measured, as a share.
+UNSURE = 0.1
 # Quantiles of the normal distribution: the median, and what nine of ten are below.
 MEDIAN, NINE_OF_TEN = 0.0, 1.2816
 # How much one prediction that was judged moves the correction, and how far it may go.
@@ -65,9 +67,10 @@ class Measured:
     """What is known of those who wait in a line.
 
     `handling` is for how long one call takes up an agent, from their reservation to the end of wrap-up, in seconds, and
-    `spread` its standard deviation by its mean; `wrap_up` is how much of it is wrap-up. `no_show` is the share of those who never take an agent, because they
-    are not reached or hang up before; who leaves because of a long wait is better told by `leaving`, the share of those
-    waiting who leave in a second. `overtaking` is how many in a second come later and are served before.
+    `spread` its standard deviation by its mean; `wrap_up` is how much of it is wrap-up. `no_show` is the share of those
+    who never take an agent, because they are not reached or hang up before; who leaves because of a long wait is better
+    told by `leaving`, the share of those waiting who leave in a second. `overtaking` is how many in a second come later
+    and are served before.
     """
 
     handling: float = HANDLING.total_seconds()
@@ -83,8 +86,8 @@ class Measured:
 class AgentsNow:
     """Agents who are logged in, alike in what counts: the lines they serve, and what they do.
 
-    `busy_for`: so many seconds since they were reserved for the present call; `ends_in`: what they do ends in so many seconds (wrap-up). Neither:
-    they are free.
+    `busy_for`: so many seconds since they were reserved for the present call; `ends_in`: what they do ends in so many
+    seconds (wrap-up). Neither: they are free.
     """
 
     serves: frozenset[Line]
@@ -270,11 +273,13 @@ class _Crew:
         """Whether too few are taken by then, with the probability of the quantile.
 
         Counts with a dispersion d are taken for d times a Poisson count, whose quantiles are those of a gamma
-        distribution (by Wilson and Hilferty): right for exponential calls, and for few or many.
+        distribution (by Wilson and Hilferty): right for exponential calls, and for few or many. To the spread of the
+        calls comes who does not show up, and that their mean is only known so well.
         """
         left = ahead * _still_there(measured.leaving * at) + measured.overtaking * at
         likely_needed = left - bisect_right(self._free_at, at)
-        dispersion = self._dispersion(at / self._handling) + measured.no_show * left / (left + 1)
+        dispersion = self._dispersion(at / self._handling)
+        dispersion += measured.no_show * left / (left + 1) + UNSURE * UNSURE * left
         shape = (likely_needed + 0.5) / dispersion + 0.5
         if likely_needed <= -1 or shape <= 0:
             return False
