@@ -1,4 +1,4 @@
-"""The supervisors' pages: the list of callbacks and one callback with its story."""
+"""The supervisors' pages: the list of callbacks, one callback with its story, and how right estimates were."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -20,16 +21,20 @@ from django_htmx.middleware import HtmxDetails
 from pydantic import ValidationError
 
 from callbacks.flow.session import SESSION, Stage
-from callbacks.flow.states import MOVES
+from callbacks.flow.states import MOVES, State
 from callbacks.models import Attempt, Callback, CallbackQuerySet, JournalEntry
 from callbacksite import live
-from telephony.models import Agent
+from telephony import estimates, overview
+from telephony.models import Agent, Prediction
 
 PAGE_SIZE = 50
 LIST_SECONDS = 3
 CALLBACK_SECONDS = 2
+ESTIMATES_SECONDS = 5
 # A trunk that is down for a day writes thousands of lines: the page shows the last ones and says so.
 MOST_ENTRIES = 500
+# The states of those who may have a place in a queue.
+_IN_QUEUE = frozenset({State.QUEUED, State.ROUTING, State.PAUSED})
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -103,6 +108,8 @@ def callback(request: HttpRequest, callback_id: str) -> HttpResponse:
         "callback": shown,
         "over": shown.stage == Stage.ENDED,
         "next_at": _next_step(shown),
+        "place": estimates.position(shown.pk, now=timezone.now()) if shown.state in _IN_QUEUE else None,
+        "prediction": Prediction.objects.filter(owner=shown.pk).order_by("pk").last(),
         "attempts": attempts,
         "attempts_left_out": attempts_left_out,
         "journal": journal,
@@ -113,6 +120,22 @@ def callback(request: HttpRequest, callback_id: str) -> HttpResponse:
     return live.respond(
         request, "callbacks/detail.html", "callbacks/story.html", context, url=request.path, seconds=seconds
     )
+
+
+@require_safe
+@never_cache
+@login_required
+@permission_required("callbacks.view_callback", raise_exception=True)
+def queue_estimates(request: HttpRequest) -> HttpResponse:
+    """Every virtual queue: who waits, what was last told, and how right such estimates were."""
+    queues = overview.queues(timezone.now())
+    context = {
+        "title": "Estimates",
+        "queues": queues,
+        "judged": any(queue.accuracies for queue in queues),
+    }
+    page, part = "estimates/page.html", "estimates/queues.html"
+    return live.respond(request, page, part, context, url=request.path, seconds=ESTIMATES_SECONDS)
 
 
 def _next_step(callback: Callback) -> datetime | None:

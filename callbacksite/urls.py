@@ -4,7 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from callbacks.views import SignIn, home
+from callbacks.views import SignIn, home, queue_estimates
 
 admin.site.site_header = admin.site.site_title = "Callbacksite administration"
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path("login/", SignIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("callbacks/", include("callbacks.urls")),
+    path("estimates/", queue_estimates, name="estimates"),
     path("desk/", include("telephony.urls")),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -22,8 +22,11 @@ from telephony.models import (
     AgentSkill,
     BlockedNumber,
     Call,
+    HourMeasure,
     Leg,
     Place,
+    PlaceGroup,
+    Prediction,
     QueueEntry,
     QueueMeasure,
     RoutePoint,
@@ -158,23 +161,58 @@ class SkillInline(SkillInlineBase):
     verbose_name_plural = "Skills"
 
 
+class AgentForm(ReasonForm):
+    class Meta:
+        model = Agent
+        fields = ["name", "user", "switch", "sip_address", "number", "place"]
+
+    def clean_number(self) -> str:
+        given: str = self.cleaned_data["number"]
+        if not (number := numbers.normalised(given)) and given:
+            raise forms.ValidationError(
+                "'%(given)s' was given, allowed is a telephone number of 1 to 31 digits", params={"given": given}
+            )
+        return number
+
+    def clean_place(self) -> Place | None:
+        place: Place | None = self.cleaned_data["place"]
+        if self.instance.state != Agent.State.LOGGED_OUT:
+            others = Agent.objects.exclude(pk=self.instance.pk).exclude(state=Agent.State.LOGGED_OUT)
+            if place and (there := others.filter(place=place).first()):
+                raise forms.ValidationError(f"{there} works at {place} now: choose a place where nobody does.")
+        return place
+
+
 @admin.register(Agent)
 class AgentAdmin(NamedInServicesAdmin):
     """The state is for looking only: agents change it at their desk, and the flow does."""
 
-    list_display = ("name", "user", "sip_address", "switch", "state", "reason", "state_since")
-    list_filter = ("state", "groups")
-    list_select_related = ("user", "switch")
-    search_fields = ("name", "sip_address", "user__username")
+    form = AgentForm
+    list_display = ("name", "user", "phone_now", "skills_in_words", "state", "reason", "state_since")
+    list_filter = ("state", "groups", "skills__skill", "place__groups")
+    list_select_related = ("user", "switch", "place")
+    search_fields = ("name", "sip_address", "number", "user__username", "place__name")
     autocomplete_fields = ("user",)
     readonly_fields = ("state", "reason", "state_since")
     fieldsets = (
-        (None, {"fields": ("name", "user", "switch", "sip_address")}),
+        (None, {"fields": ("name", "user", "switch", "sip_address", "number", "place")}),
         ("Now", {"fields": ("state", "reason", "state_since")}),
         (None, {"fields": ("why",)}),
     )
     inlines = (SkillInline,)
     uses = staticmethod(uses.of_agent)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
+        agents: QuerySet[Agent] = super().get_queryset(request).prefetch_related("skills__skill")
+        return agents
+
+    @admin.display(description="Phone")
+    def phone_now(self, agent: Agent) -> str:
+        return f"{agent.place.phone} at {agent.place}" if agent.place else agent.sip_address
+
+    @admin.display(description="Skills")
+    def skills_in_words(self, agent: Agent) -> str:
+        return _listed(f"{held.skill} {held.level}" for held in agent.skills.all())
 
 
 @admin.register(AgentGroup)
@@ -201,19 +239,20 @@ class VirtualQueueAdmin(NamedInServicesAdmin):
 
 
 @admin.register(Skill)
-class SkillAdmin(LoggedAdmin):
-    """The name of a skill that agents have stays: skill expressions name it."""
+class SkillAdmin(NamedInServicesAdmin):
+    """The name of a skill that agents have stays, and of one that skill expressions name."""
 
-    form = ReasonForm
     list_display = ("name", "agents_with_it")
     search_fields = ("name",)
+
+    @staticmethod
+    def uses(skill: Skill) -> list[str]:
+        held = AgentSkill.objects.filter(skill=skill).select_related("agent").order_by("agent__name")
+        return uses.of_skill(skill) + [f"agent {each.agent}" for each in held]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Skill]:
         skills: QuerySet[Skill] = super().get_queryset(request).annotate(agents_count=Count("agents"))
         return skills
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Skill | None = None) -> tuple[str, ...]:
-        return ("name",) if obj and obj.agents.exists() else ()
 
     @admin.display(description="Agents", ordering="agents_count")
     def agents_with_it(self, skill: Skill) -> int:
@@ -221,11 +260,36 @@ class SkillAdmin(LoggedAdmin):
 
 
 @admin.register(Place)
-class PlaceAdmin(LoggedAdmin):
-    form = ReasonForm
-    list_display = ("name", "switch", "phone")
+class PlaceAdmin(NamedInServicesAdmin):
+    list_display = ("name", "switch", "phone", "sits_there")
     list_select_related = ("switch",)
     search_fields = ("name", "phone")
+    list_filter = ("groups",)
+    uses = staticmethod(uses.of_place)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Place]:
+        places: QuerySet[Place] = super().get_queryset(request).prefetch_related("agents")
+        return places
+
+    @admin.display(description="Agents")
+    def sits_there(self, place: Place) -> str:
+        return _listed(agent.name for agent in place.agents.all())
+
+
+@admin.register(PlaceGroup)
+class PlaceGroupAdmin(NamedInServicesAdmin):
+    list_display = ("name", "members")
+    search_fields = ("name",)
+    filter_horizontal = ("places",)
+    uses = staticmethod(uses.of_place_group)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PlaceGroup]:
+        groups: QuerySet[PlaceGroup] = super().get_queryset(request).prefetch_related("places")
+        return groups
+
+    @admin.display(description="Places")
+    def members(self, group: PlaceGroup) -> str:
+        return _listed(place.name for place in group.places.all())
 
 
 @admin.register(QueueEntry)
@@ -240,6 +304,22 @@ class QueueMeasureAdmin(LookOnlyAdmin):
     list_display = ("queue", "what", "seconds", "measured", "measured_at")
     list_filter = ("what",)
     ordering = ("queue", "what")
+
+
+@admin.register(HourMeasure)
+class HourMeasureAdmin(LookOnlyAdmin):
+    list_display = ("queue", "what", "hour", "mean", "measured", "measured_at")
+    list_filter = ("what",)
+    ordering = ("queue", "what", "hour")
+
+
+@admin.register(Prediction)
+class PredictionAdmin(LookOnlyAdmin):
+    list_display = ("queue", "made_at", "ahead", "agents", "ewt", "p90", "outcome", "waited")
+    list_filter = ("outcome",)
+    search_fields = ("queue",)
+    ordering = ("-made_at",)
+    show_full_result_count = False
 
 
 class LegInline(LegInlineBase):

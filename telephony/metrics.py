@@ -13,8 +13,10 @@ from prometheus_client.metrics_core import Metric
 from scheduling.metrics import DURATIONS
 from scheduling.totals import REGISTRY
 from telephony import lease
-from telephony.models import Agent, Call, Leg, QueueEntry, QueueMeasure, RoutePoint, Switch
+from telephony.models import Agent, Call, Leg, QueueAccuracy, QueueEntry, QueueMeasure, RoutePoint, Switch
 from telephony.switch import LegState
+
+What = QueueMeasure.What
 
 CONVERGE_SECONDS = Histogram(
     "callbacksite_converge_seconds",
@@ -40,20 +42,57 @@ def figures(now: datetime) -> Iterator[Metric]:
     for queue, wants, count in QueueEntry.objects.values_list("queue", "wants").annotate(Count("pk")).order_by():
         waiting.add_metric([queue, wants or "nothing"], count)
 
-    measured = GaugeMetricFamily(
-        "callbacksite_queue_measured_seconds",
-        "What estimates of a virtual queue are made of: handling, reach, and the EWT of the last starts.",
-        labels=["queue", "what"],
-    )
-    for queue, what, seconds in QueueMeasure.objects.values_list("queue", "what", "seconds"):
-        measured.add_metric([queue, what], seconds)
-
     agents = GaugeMetricFamily("callbacksite_agents", "Agents.", labels=["state"])
     counted = dict(Agent.objects.values_list("state").annotate(Count("pk")).order_by())
     for state in Agent.State.values:
         agents.add_metric([state], counted.get(state, 0))
 
-    yield from (legs, waiting, measured, agents, *_switches(), _trunks(now))
+    yield from (legs, waiting, agents, *_measures(), *_accuracy(), *_switches(), _trunks(now))
+
+
+def _measures() -> Iterator[Metric]:
+    seconds = GaugeMetricFamily(
+        "callbacksite_queue_measured_seconds",
+        "What estimates of a virtual queue are made of: handling, reach, waited, and the EWT of the last starts.",
+        labels=["queue", "what"],
+    )
+    ratios = GaugeMetricFamily(
+        "callbacksite_queue_measured_ratio",
+        "Shares that estimates of a virtual queue are made of, and the factors that correct them.",
+        labels=["queue", "what"],
+    )
+    in_seconds = {What.HANDLING, What.REACH, What.WAITED, What.START}
+    for queue, what, value in QueueMeasure.objects.values_list("queue", "what", "seconds"):
+        (seconds if what in in_seconds else ratios).add_metric([queue, what], value)
+    return iter((seconds, ratios))
+
+
+def _accuracy() -> Iterator[Metric]:
+    errors = GaugeMetricFamily(
+        "callbacksite_estimate_error_seconds",
+        "How wrong estimated waits were: predicted less real.",
+        labels=["queue", "hours", "figure"],
+    )
+    within = GaugeMetricFamily(
+        "callbacksite_estimate_within_p90_ratio",
+        "The share that waited no longer than the p90 they were predicted; 0.9 is right.",
+        labels=["queue", "hours"],
+    )
+    counted = GaugeMetricFamily(
+        "callbacksite_estimates_settled",
+        "Predictions of which it is known what came of them.",
+        labels=["queue", "hours", "outcome"],
+    )
+    for row in QueueAccuracy.objects.all():
+        labels = [row.queue, str(row.hours)]
+        for outcome, number in (("served", row.judged), ("left", row.abandoned), ("put_off", row.put_off)):
+            counted.add_metric([*labels, outcome], number)
+        for figure in ("bias", "mean_absolute", "p90_absolute"):
+            if (error := getattr(row, figure)) is not None:
+                errors.add_metric([*labels, figure], error)
+        if row.within_p90 is not None:
+            within.add_metric(labels, row.within_p90)
+    return iter((errors, within, counted))
 
 
 def _switches() -> Iterator[Metric]:

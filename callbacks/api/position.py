@@ -30,11 +30,11 @@ def _if_it_joined(callback: Callback, now: datetime) -> Position:
     service = cast("ConfiguredService", callback.service)
     given = {**callback.properties, **callback.overrides, **callback.user_data}
     with errors.of_configuration():
-        queue, target = (
-            str(resolution.resolve_one(service, name, overrides=callback.overrides, parameters=given))
-            for name in ("_urs_virtual_queue", "_target")
+        queue, target, priority = (
+            resolution.resolve_one(service, name, overrides=callback.overrides, parameters=given)
+            for name in ("_urs_virtual_queue", "_target", "_urs_vq_priority")
         )
-    expected = estimates.estimate(queue, target, now=now)
+    expected = estimates.estimate(str(queue), str(target), now=now, priority=cast("int", priority or 0))
     return Position(
         ewt=expected.ewt.total_seconds() if expected.is_known else None,
         position=expected.ahead + 1,

@@ -1,0 +1,45 @@
+"""Durations and shares as supervisors read them."""
+
+from __future__ import annotations
+
+from django import template
+
+register = template.Library()
+
+NONE = "\N{EN DASH}"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """ "45 s", "3 min 05 s", "1 h 02 min"; a dash where nothing is known."""
+    if seconds is None:
+        return NONE
+    whole = round(abs(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    high, low, units = (*divmod(whole, 60), ("min", "s")) if whole < 3600 else (*divmod(whole // 60, 60), ("h", "min"))
+    return f"{high} {units[0]} {low:02d} {units[1]}" if low else f"{high} {units[0]}"
+
+
+@register.filter
+def about(seconds: float | None) -> str:
+    """A wait that is still to come, no finer than it is known: so a page does not change with each second."""
+    if seconds is None:
+        return "not known: nobody is logged in"
+    step = 5 if seconds < 60 else 30 if seconds < 600 else 60
+    return f"about {duration(max(round(seconds / step), 1) * step)}" if seconds >= 1 else "next"
+
+
+@register.filter
+def lean(bias: float | None) -> str:
+    """To which side predictions were wrong on average, in words; within half a second to neither."""
+    if bias is None:
+        return NONE
+    if round(bias) == 0:
+        return "to neither side"
+    return f"{duration(bias)} too {'long' if bias > 0 else 'short'}"
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    return NONE if share is None else f"{share:.0%}"
