@@ -15,8 +15,10 @@ MEASUREMENTS = {
     "resolve": "Options of a service",
     "configure": "Configuration by file",
     "invite": "From the request to the INVITE on the wire",
+    "routing": "An agent turns ready beside ten thousand who wait",
     "audit": "The audit",
     "admin": "The admin with a thousand services",
+    "desk": "The agent desk's refresh, one worker of the web",
     "scheduling": "Starting at the right moment, and removing what is over",
 }
 
