@@ -144,9 +144,8 @@ def proceed(turn: Turn) -> None:
 
 def reserve(turn: Turn) -> None:
     """Agent first: look for an agent before anybody is called."""
-    again = turn.session.held_back or turn.session.stage is Stage.PREVIEWING
     turn.go(Stage.RESERVING, agent="", reservation="")
-    if not again:
+    if not turn.session.held_back:
         turn.note("reserving", f"Looking for an agent of {turn.options.target}, who is called first.")
 
 

@@ -308,9 +308,10 @@ def fitting(hint: str, session: Session) -> Event:
     return fits[hint]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
-    st.lists(st.one_of(ANY_EVENT, FITTING), max_size=30),
+    # Drawn apart: `one_of` would give what fits no more weight than any single kind of event.
+    st.lists(st.sampled_from([FITTING, FITTING, ANY_EVENT]).flatmap(lambda kind: kind), min_size=12, max_size=40),
     st.sampled_from(["immediate", "delayed", "confirmed", "agent first", "preview"]),
     st.booleans(),
     st.booleans(),

@@ -69,6 +69,7 @@ def _rejected(turn: Turn, actor: str) -> None:
         transitions.end(turn, Reason.after_rejects(rejects), f"Given up after {rejects} rejected previews.")
     elif pause := options.agent_reject_retry_timeout:
         turn.go(Stage.HELD, deadline=turn.now + timedelta(seconds=pause))
+        turn.note("held", f"Another agent is looked for in {pause} s (_agent_reject_retry_timeout).")
     else:
         transitions.reserve(turn)
 
