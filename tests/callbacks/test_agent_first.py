@@ -114,7 +114,7 @@ def test_a_machine_costs_the_agent_no_more_time() -> None:
 
 
 def test_an_agent_who_does_not_answer_is_followed_by_the_next() -> None:
-    world = World(agents=("ann?noanswer", "kate"), _agent_reserve_timeout="1", **AGENT_FIRST)  # type: ignore[arg-type]
+    world = World(agents=("ann?noanswer", "kate"), _agent_reserve_timeout="3", **AGENT_FIRST)  # type: ignore[arg-type]
     world.ready("ann")
     callback = world.start()
     world.run(lambda: rung("agent") != [])
