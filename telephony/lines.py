@@ -62,8 +62,8 @@ SELECT wants, line, queue, keys FROM line WHERE line <> ''
 """
 
 # The first of each of these lines whom an agent may be given now. An owner whose last agent is not yet given back
-# waits for that: one agent an owner. Whoever is on a switch that nobody listens to cannot be joined now: agent after
-# agent would be rung for nothing.
+# waits for that: one agent an owner. Whoever is on a switch that nobody listens to (`lease.live_switches`) cannot be
+# joined now: agent after agent would be rung for nothing.
 _HEADS = """
 SELECT head.* FROM unnest(%(wants)s::text[], %(lines)s::text[]) AS wanted (wants, line) CROSS JOIN LATERAL (
     SELECT entry.wants, entry.line, entry.owner, entry.place_at, entry.priority, entry.priority_increment,
@@ -73,7 +73,10 @@ SELECT head.* FROM unnest(%(wants)s::text[], %(lines)s::text[]) AS wanted (wants
         AND NOT EXISTS (SELECT FROM telephony_agent AS agent WHERE agent.reserved_for = entry.owner)
         AND NOT EXISTS (
             SELECT FROM telephony_leg AS leg JOIN telephony_switch AS switch ON switch.id = leg.switch_id
-            WHERE leg.call_id = entry.owner AND leg.state <> 'ended' AND NOT leg.switch_id = ANY(%(live)s)
+            WHERE leg.call_id = entry.owner AND leg.state <> 'ended' AND (
+                switch.lease_until > statement_timestamp()
+                AND switch.reachable_at > statement_timestamp() - %(lease)s
+            ) IS NOT TRUE
         )
         AND coalesce((entry.passed_over ->> %(agent)s)::double precision <= %(seconds)s, true)
     ORDER BY entry.place_at, entry.owner LIMIT %(most)s
@@ -105,7 +108,7 @@ def heads(lines: Iterable[Line], *, now: datetime, agent: str = "", most: int = 
         "now": now,
         "seconds": now.timestamp(),
         "agent": agent,
-        "live": list(lease.live_switches().values_list("pk", flat=True)),
+        "lease": lease.LEASE,
         "most": most,
     }
     with connection.cursor() as cursor:

@@ -94,9 +94,9 @@ def match_agent(name: str, *, now: datetime) -> bool:
     Who is on the line comes before who is to be dialled. One to be dialled who is starved, and of an earlier place
     than the caller who gets this agent, is dialled all the same, and is then the first to get the next one.
     """
-    agent = _ready().filter(name=name).first()
-    if agent is None or not (known := lines.waiting()) or (profile := audience.profile_of(name)) is None:
+    if not (known := lines.waiting()) or not (found := audience.profiles(_ready().filter(name=name))):
         return False
+    [(agent, profile)] = found.items()
     served_by = [line for line in known if routing.serves(profile, line.keys)]
     if not served_by:
         return False
@@ -108,7 +108,7 @@ def match_agent(name: str, *, now: datetime) -> bool:
         if not callers:
             return _grant_where_room(dials, _reach(), now)
         granted = dials and _comes_before(dials[0], callers[0], now) and _grant_starved(dials[0], _reach(), now)
-        return _reserve(agent.pk, name, callers[0], now) or bool(granted)
+        return _reserve(agent, name, callers[0], now) or bool(granted)
 
 
 def match_all(now: datetime) -> int:

@@ -300,9 +300,9 @@ def test_an_agent_turning_ready_costs_the_same_however_many_wait(
     hire("kate", "Billing", "Sales")
     for number in range(60):
         take_place(f"owner{number}", queue=f"VQ{number % 5}", since=number, priority=number % 3)
-    # Whether she is ready, the lines, what targets ask of her; the lock; the switches that are listened to and the
-    # first of each line, the reservation. Two more are the savepoint, which the transaction is in a test.
-    with django_assert_num_queries(9):
+    # The lines, what targets ask of her if she is ready; the lock; the first of each line, the reservation. Two more
+    # are the savepoint, which the transaction is in a test.
+    with django_assert_num_queries(7):
         assert matching.match_agent("kate", now=NOON)
 
 
