@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from django.db import connections
 
-from callbacks import actions
+from callbacks import actions, desk
 from callbacks.models import Callback
 from telephony import agents
-from telephony.models import Agent, Leg
+from telephony.models import Agent, Call, Leg
+from telephony.simulator.models import SimulatedLeg
 from telephony.switch import LegState
+from telephony.upwards import TooLate
 from tests.crash.checks import check
 from tests.crash.scenarios import Scenario, number
 from tests.crash.theatre import Theatre
@@ -75,6 +78,13 @@ def _perform(world: Theatre, scenario: Scenario) -> None:
             world.run(lambda: world.stage() == scenario.confirms_at)
             while world.stage() == scenario.confirms_at:
                 world.play("web", lambda: actions.connect(callback_id=callback.pk, actor="customer", now=world.now()))
+        for accepts in itertools.chain(scenario.previews, itertools.repeat(True)) if scenario.previews else ():
+            world.run(lambda: world.stage() in {"previewing", "ended"})
+            if world.stage() == "ended":
+                break
+            decide(world, callback.pk, accepts=accepts)
+        if scenario.held:
+            hold_and_talk_again(world, callback.pk)
         if scenario.cancel_at:
             world.run(lambda: world.stage() == scenario.cancel_at)
             while not world.has_ended(callback.pk):
@@ -98,6 +108,34 @@ def move(world: Theatre, callback_id: str, desired_at: datetime) -> None:
                 callback_id=callback_id, desired_at=desired_at, properties={}, actor="customer", now=world.now()
             ),
         )
+
+
+def decide(world: Theatre, callback_id: str, *, accepts: bool) -> None:
+    """Accept or reject what an agent is shown, and again until it is no longer theirs to decide."""
+    reservation = Agent.objects.get(reserved_for=callback_id).reservation
+    decide = desk.accept if accepts else desk.reject
+
+    def press() -> None:
+        with suppress(TooLate):
+            decide(callback_id, reservation, now=world.now())
+
+    while world.stage() == "previewing" and Agent.objects.filter(reservation=reservation).exists():
+        world.play("web", press)
+
+
+def hold_and_talk_again(world: Theatre, callback_id: str) -> None:
+    world.run(lambda: world.stage() == "talking" and bridges() != {""})
+    reservation = Agent.objects.get(reserved_for=callback_id).reservation
+    for on in (True, False):
+        while Callback.objects.get().session["on_hold"] is not on:
+            world.play("web", lambda: desk.hold(callback_id, reservation, on=on, now=world.now()))  # noqa: B023
+        if on:
+            world.run(lambda: bridges() == {""} and not Call.objects.filter(settled=False).exists())
+
+
+def bridges() -> set[str]:
+    """Where the people on the switch are: an empty text for nobody else's ear."""
+    return set(SimulatedLeg.objects.values_list("bridge", flat=True))
 
 
 def own_points(world: Theatre, scenario: Scenario) -> range:

@@ -18,8 +18,9 @@ class Scenario:
 
     `ready` agents are there from the beginning; `turns_ready_at` is the stage at which the only one comes. `results`
     are those of the customer's attempts that rang. `moved_to`: as soon as it rests it is given another time, so many
-    seconds from now. Before the stage `since` and from `until` on it goes the way of the
-    first scenario, whose points are not tried again.
+    seconds from now. `previews` is what the agents who are shown it decide, one after the other: True accepts, and
+    so do all that follow. `held`: the agent lets the customer wait once during the talk. Before the stage `since` and
+    from `until` on it goes the way of the first scenario, whose points are not tried again.
     """
 
     name: str
@@ -32,6 +33,8 @@ class Scenario:
     cancel_at: str = ""
     confirms_at: str = ""
     moved_to: float | None = None
+    previews: tuple[bool, ...] = ()
+    held: bool = False
     desired_in: float | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
@@ -66,6 +69,9 @@ NEXT_AGENT = Scenario(
     since="connecting",
     until="joining",
 )
+
+AGENT_FIRST = {"_userterminated_first_connect_party": "AGENT"}
+PREVIEW = {**AGENT_FIRST, "_agent_preview": "true", "_agent_preview_allow_reject": "3"}
 
 SCENARIOS = (
     HUMAN,
@@ -152,6 +158,19 @@ SCENARIOS = (
         options={"_request_execution_time_buffer": "120"},
         until="ringing",
     ),
+    Scenario("the agent is called first", JOINED, ("PERSON",), options=AGENT_FIRST, since="reserving", until="talking"),
+    Scenario(
+        "one agent rejects, the next accepts",
+        JOINED,
+        ("PERSON",),
+        agents=("kate", "omar"),
+        ready=("kate", "omar"),
+        previews=(False, True),
+        options=PREVIEW,
+        since="previewing",
+        until="dialling",
+    ),
+    Scenario("the customer waits during the talk", JOINED, ("PERSON",), ending="89", held=True, since="talking"),
     Scenario(
         "asked, and confirms",
         JOINED,
