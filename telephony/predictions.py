@@ -90,7 +90,7 @@ SELECT known.queue, plain_ewt, plain_p90, waited FROM telephony_queueaccuracy AS
     ORDER BY settled_at DESC, id DESC LIMIT %(most)s
 ) AS prediction
 WHERE known.hours = %(hours)s
-ORDER BY known.queue, settled_at, id
+ORDER BY known.queue, settled_at, prediction.id
 """
 
 _DELETE = """

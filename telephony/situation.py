@@ -42,7 +42,7 @@ FROM (
             END,
             entry.place_at,
             entry.owner
-        ) < (%(is_fresh)s, %(urgency)s, %(place_at)s, %(owner)s) AS before
+        ) < (%(is_fresh)s, %(urgency)s, %(place_at)s, %(owner)s) AND entry.owner <> %(owner)s AS before
     FROM telephony_queueentry AS entry LEFT JOIN telephony_agent AS agent ON agent.reserved_for = entry.owner
     WHERE NOT entry.paused
 ) AS entry
