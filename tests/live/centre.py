@@ -34,12 +34,20 @@ class Centre(Installation):
 
     program = "tests.live.prepare"
 
-    def __init__(self, folder: Path, asterisk: Asterisk, agents: dict[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        asterisk: Asterisk,
+        agents: dict[str, str],
+        skills: dict[str, dict[str, int]] | None = None,
+    ) -> None:
+        """`agents` by name with their phone, `skills` by agent with their levels."""
         super().__init__(folder, speed=1.0, agents=())
         self.contents = {
             "switch": vars(asterisk.row),
             "route_points": {"8999": asterisk.trunk, "dead": asterisk.dead_trunk},
             "agents": agents,
+            "skills": skills or {},
             "options": OPTIONS,
         }
 
@@ -54,7 +62,7 @@ class Centre(Installation):
         self.query("UPDATE telephony_routepoint SET failures = 0, unavailable_until = NULL")
         self.query(
             """
-            UPDATE telephony_agent SET reason = '', wrap_up_until = NULL,
+            UPDATE telephony_agent SET reason = '', wrap_up_until = NULL, wrap_up_for = '', number = '',
                 state = CASE WHEN name = ANY(%s) THEN 'ready' ELSE 'logged_out' END,
                 idle_since = now() - make_interval(secs => 100 - coalesce(array_position(%s, name::text), 0))
             WHERE reserved_for IS NULL
@@ -66,7 +74,10 @@ class Centre(Installation):
     def request(self, number: str) -> str:
         """A customer's app asks for a call; the id of the callback."""
         answer = httpx2.post(
-            self.url, data={"_customer_number": number, "usr_reason": "billing"}, headers={"x-api-key": self.key}
+            self.url,
+            data={"_customer_number": number, "usr_reason": "billing"},
+            headers={"x-api-key": self.key},
+            timeout=20,
         )
         assert answer.status_code == 200, answer.text
         return str(answer.json()["_id"])
@@ -102,6 +113,9 @@ class Centre(Installation):
                 party,
             )
         ]
+
+    def reservation(self, agent: str) -> str:
+        return str(self.query("SELECT reservation FROM telephony_agent WHERE name = %s", agent)[0][0])
 
     def agent(self, name: str) -> tuple[Any, ...]:
         return self.query("SELECT state, reason FROM telephony_agent WHERE name = %s", name)[0]

@@ -1,7 +1,8 @@
 """Fill an empty database with a contact centre on the Asterisk that its argument describes, and print an API key.
 
 A program of its own, because pytest's Django is bound to another database. The argument is JSON: `switch` (the fields
-of a `Switch` row), `route_points` (endpoint by name), `agents` (phone by name), `options` (of the service).
+of a `Switch` row), `route_points` (endpoint by name), `agents` (phone by name; each signs in at the desk under their
+name), `skills` (level by name, by agent), `options` (of the service).
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ import sys
 import django
 from django.core.management import call_command
 
+from tests.live.desk import PASSWORD
+
 
 def main() -> None:
     django.setup()
     call_command("migrate", interactive=False, verbosity=0)
 
+    from django.contrib.auth.models import User
+
     from services.models import START, ApiKey, ConfiguredService
-    from telephony.models import Agent, AgentGroup, RoutePoint, Switch, VirtualQueue
+    from telephony.models import Agent, AgentGroup, AgentSkill, RoutePoint, Skill, Switch, VirtualQueue
 
     contents = json.loads(sys.argv[1])
     switch = Switch.objects.create(name="SIP_Switch", kind=Switch.Kind.ASTERISK, **contents["switch"])
@@ -27,7 +32,12 @@ def main() -> None:
     VirtualQueue.objects.create(name="Billing_VQ")
     billing = AgentGroup.objects.create(name="Billing")
     for name, phone in contents["agents"].items():
-        billing.agents.add(Agent.objects.create(name=name, switch=switch, sip_address=phone))
+        user = User.objects.create_user(name, password=PASSWORD)
+        agent = Agent.objects.create(name=name, user=user, switch=switch, sip_address=phone)
+        billing.agents.add(agent)
+        for skill, level in contents["skills"].get(name, {}).items():
+            known, _ = Skill.objects.get_or_create(name=skill)
+            AgentSkill.objects.create(agent=agent, skill=known, level=level)
     ConfiguredService.objects.create(
         name="live", type="callback", configuration="User Terminated Immediate", options=contents["options"]
     )

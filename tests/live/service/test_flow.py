@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,42 +13,11 @@ from tests.live import audio
 from tests.live.asterisk import SOUNDS, Asterisk
 from tests.live.centre import STAND_BY, Centre
 from tests.live.phones import Phones
+from tests.live.service.tones import AGENT, CONNECT, CUSTOMER, WAITING
 
 pytestmark = pytest.mark.live
 
-# Every sound a tone of its own, so that each recording shows who was heard when.
-CONNECT, WAITING, CUSTOMER, AGENT = 600.0, 880.0, 1300.0, 440.0
 TALK = ["held", "dialling", "ringing", "detecting", "greeting", "waiting", "connecting", "joining", "talking", "ended"]
-
-
-@pytest.fixture(scope="module")
-def centre(running_asterisk: Asterisk, phones: Phones, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
-    running_asterisk.add_sound("live/connect.wav", audio.tone(CONNECT, 1.0))
-    running_asterisk.add_sound("live/waiting.wav", audio.tone(WAITING, 2.0))
-    agents = {name: phones.agent(name).sip_address for name in ("kate", "bob")}
-    with Centre(tmp_path_factory.mktemp("centre"), running_asterisk, agents) as centre:
-        yield centre
-
-
-@pytest.fixture(scope="module")
-def voices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """What people say: a customer says hello and then hums their tone; an agent hums theirs; a machine greets."""
-    folder = tmp_path_factory.mktemp("voices")
-    word = audio.speech("Hello?")
-    hello = audio.silence(0.3, rate=word.rate) + word
-    words = audio.speech(
-        "You have reached the Miller family. We are not at home now. Please leave a message after the tone."
-    )
-    return {
-        "hello": hello.write(folder / "hello.wav"),
-        "customer": (hello + audio.silence(4, rate=word.rate) + audio.tone(CUSTOMER, 30, rate=word.rate)).write(
-            folder / "customer.wav"
-        ),
-        "agent": audio.tone(AGENT, 40).write(folder / "agent.wav"),
-        "machine": (words + audio.silence(0.8, rate=words.rate) + audio.tone(1000, 0.7, rate=words.rate)).write(
-            folder / "machine.wav"
-        ),
-    }
 
 
 def test_a_human_hears_the_treatments_and_talks_to_an_agent(
