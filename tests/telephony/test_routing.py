@@ -168,3 +168,34 @@ def test_nobody_waits_longer_than_the_bound_and_those_before_them(monkeypatch: p
 
 def test_without_the_bound_she_would_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     assert longest_wait(starved=timedelta.max / 2, monkeypatch=monkeypatch) == timedelta.max
+
+
+def mean_waits(seed: int) -> dict[str, timedelta]:
+    """Two queues share four agents for ten hours: three of four customers come to Billing, all at one priority."""
+    chance = random.Random(seed)
+    arrivals = sorted((chance.uniform(0, 600), chance.random() < 0.75) for _ in range(780))
+    coming = [
+        Waiter(f"owner{number:03}", BILLING if billing else SALES, NOON + minutes(at))
+        for number, (at, billing) in enumerate(arrivals)
+    ]
+    line: list[Waiter] = []
+    free_at, waited = [NOON] * 4, {"Billing": timedelta(), "Sales": timedelta()}
+    while coming or line:
+        now = heapq.heappop(free_at)
+        while coming and (coming[0].place_at <= now or not line):
+            line.append(coming.pop(0))
+        served = first_of(line, LIAM, now)
+        assert served is not None
+        line.remove(served)
+        began = max(now, served.place_at)
+        waited["Billing" if served.keys == BILLING else "Sales"] += began - served.place_at
+        heapq.heappush(free_at, began + minutes(chance.expovariate(1 / 3)))
+    number = sum(billing for _, billing in arrivals)
+    return {"Billing": waited["Billing"] / number, "Sales": waited["Sales"] / (len(arrivals) - number)}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_queues_that_share_agents_wait_alike_whatever_comes_to_them(seed: int) -> None:
+    waits_in = mean_waits(seed)
+    assert waits_in["Billing"] > minutes(1)
+    assert waits_in["Sales"] / waits_in["Billing"] == pytest.approx(1, abs=0.15)
