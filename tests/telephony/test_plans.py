@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 
 from telephony import estimates, matching, plans, statistics, statnames, upwards
@@ -275,3 +277,9 @@ def test_the_wait_is_the_estimate_of_the_queue(statistic: str) -> None:
 def test_every_name_has_its_value() -> None:
     for name in (*statnames.OF_ANY_TARGET, *statnames.OF_GROUPS):
         assert statistics.value(target_of("GA:Gold"), name, queue="Billing_VQ", now=NOON + minutes(1)) == 0
+
+
+def test_the_page_says_what_each_statistic_is() -> None:
+    page = (Path(settings.BASE_DIR) / "docs" / "routing.md").read_text()
+    for name, meaning in {**statnames.OF_ANY_TARGET, **statnames.OF_GROUPS}.items():
+        assert f"| `{name}` | {meaning} |" in page
