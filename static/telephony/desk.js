@@ -39,8 +39,7 @@
     tone(audio.currentTime + 0.25, 880);
   };
   const showSound = () => {
-    control.setAttribute("aria-pressed", String(wanted));
-    control.textContent = wanted ? "Sound on" : "Sound off";
+    control.checked = wanted;
     const works = audio?.state === "running";
     const text = !wanted
       ? "Offers come without a sound."
@@ -55,8 +54,8 @@
     audio.onstatechange = showSound;
     audio.resume().then(showSound, showSound);
   };
-  control.addEventListener("click", () => {
-    wanted = !wanted;
+  control.addEventListener("change", () => {
+    wanted = control.checked;
     localStorage.setItem(KEPT, wanted ? "on" : "off");
     allow();
     audio?.resume().then(sound);
@@ -68,6 +67,18 @@
   control.closest("section").hidden = false;
   showSound();
 
+  // ---- what a button answered leaves by itself after a minute, or when the next call comes
+  const message = document.getElementById("said");
+  let answeredAt = 0;
+  let leaving = 0;
+  const forget = () => Date.now() - answeredAt > 500 && message.replaceChildren();
+  new MutationObserver(() => {
+    clearTimeout(leaving);
+    if (!message.childElementCount) return;
+    answeredAt = Date.now();
+    leaving = setTimeout(forget, 60000);
+  }).observe(message, { childList: true });
+
   // ---- the call for the agent: every other beat the title says it, every fourth it sounds
   let title = document.title;
   let beats = 0;
@@ -78,6 +89,7 @@
       beats = 0;
       return;
     }
+    if (!beats) forget();
     document.title = beats % 2 ? title : `● ${call} ●`;
     if (beats % 4 === 0) sound();
     beats += 1;
@@ -100,14 +112,6 @@
     callOrRest();
     announce();
   });
-
-  // ---- what a button answered leaves by itself
-  const message = document.getElementById("said");
-  let leaving = 0;
-  new MutationObserver(() => {
-    clearTimeout(leaving);
-    if (message.childElementCount) leaving = setTimeout(() => message.replaceChildren(), 60000);
-  }).observe(message, { childList: true });
 
   // ---- keys, and decisions that are sent once
   document.addEventListener("keydown", (event) => {

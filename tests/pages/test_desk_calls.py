@@ -278,7 +278,7 @@ def test_after_the_talk_the_desk_asks_what_came_of_it(as_kate: Client, kate: Age
         "Choose a time Today 16:00 Tue 3 Mar 09:00",
         "or at another time (UTC)",
         "Counts as done in",
-        "Say what came of the call. Ready ends this early; the call then counts as done.",
+        "Say what came of the call. Ready and Not ready end this early; the call then counts as done.",
     ):
         assert re.sub(r" \.", ".", told) in re.sub(r" \.", ".", text)
     assert 'id="disposition-369-ada" class="disposition" hx-preserve' in page.content.decode()

@@ -94,6 +94,8 @@ def test_an_hour_at_the_desk(page: Page, live_server: LiveServer, centre: World,
     bob = centre.start(BOB, first_name="Bob", usr_reason="a new address")
     expect(heading).to_have_text("Offer")
     expect(page).to_have_title("● Offer ●")
+    # What was said of Ada's offer is not said of his.
+    expect(said).to_be_empty()
     page.screenshot(path=tmp_path / "offer.png")
     assert not Leg.objects.exists()
     page.keyboard.press("Alt+a")
@@ -125,7 +127,7 @@ def test_an_hour_at_the_desk(page: Page, live_server: LiveServer, centre: World,
 
     callback = Callback.objects.get(pk=bob.pk)
     assert (callback.state, callback.desired_at) == ("SCHEDULED", again)
-    # My day knows the talk, and whom kate refused.
+    # My day knows the talk.
     expect(page.locator("#day .sums")).to_have_text(re.compile("^1 call, talked for 0:[0-9]{2}$"))
     assert Attempt.objects.filter(party="customer").count() == 1
     assert not Leg.objects.exclude(state=LegState.ENDED).exists()
