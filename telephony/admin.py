@@ -56,7 +56,10 @@ class NamedInServicesAdmin(LoggedAdmin):
     uses: Callable[[Any], list[str]]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("name", *self.readonly_fields) if obj and self.uses(obj) else tuple(self.readonly_fields)
+        """Django asks several times for one page: who uses the row is found out once."""
+        if obj and not hasattr(obj, "in_use"):
+            obj.in_use = bool(self.uses(obj))
+        return ("name", *self.readonly_fields) if obj and obj.in_use else tuple(self.readonly_fields)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Django's list of what goes with it; what uses it stands in the way."""
@@ -189,7 +192,7 @@ class AgentAdmin(NamedInServicesAdmin):
 
     form = AgentForm
     list_display = ("name", "user", "phone_now", "skills_in_words", "state", "reason", "state_since")
-    list_filter = ("state", "groups", "skills__skill", "place__groups")
+    list_filter = ("state", "groups", "skills__skill")
     list_select_related = ("user", "switch", "place")
     search_fields = ("name", "sip_address", "number", "user__username", "place__name")
     autocomplete_fields = ("user",)

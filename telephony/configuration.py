@@ -1,4 +1,4 @@
-"""Telephony's parts of the configuration: switches, skills, route points, queues, places, agents and their groups."""
+"""Telephony's parts of the configuration: switches, skills, route points, queues, places, agents and groups of both."""
 
 from __future__ import annotations
 
@@ -14,9 +14,19 @@ from django.db.models import QuerySet
 from services import documents
 from services.configuration import schema
 from services.documents import Document, Plan, Wanted, as_text, is_line
-from telephony import uses
+from telephony import numbers, uses
 from telephony.elements import LONGEST_NAME, TEXT, Element, Named, OnSwitch, read_switch
-from telephony.models import Agent, AgentGroup, AgentSkill, Place, RoutePoint, Skill, Switch, VirtualQueue
+from telephony.models import (
+    Agent,
+    AgentGroup,
+    AgentSkill,
+    Place,
+    PlaceGroup,
+    RoutePoint,
+    Skill,
+    Switch,
+    VirtualQueue,
+)
 
 LONGEST_PASSWORD = 128
 # The secret of a switch, and what a file says instead of it.
@@ -174,6 +184,10 @@ class Skills(Named):
     def obstacles(self, plan: Plan) -> Iterator[tuple[str, str]]:
         for held in AgentSkill.objects.filter(skill__name__in=plan.removed[self.name]).select_related("agent", "skill"):
             yield held.skill.name, f"agent {held.agent}"
+        yield from super().obstacles(plan)
+
+    def uses_of(self, row: Skill, names: uses.Naming) -> list[str]:
+        return uses.of_skill(row, names)
 
 
 class VirtualQueues(Named):
@@ -191,6 +205,9 @@ class Places(OnSwitch):
     model = Place
     columns: ClassVar[Mapping[str, int]] = {"phone": 128}
 
+    def uses_of(self, row: Place, names: uses.Naming) -> list[str]:
+        return uses.of_place(row, names)
+
     def wanted(self, element: Element) -> Wanted | None:
         switch = read_switch(element)
         return Wanted({"switch": switch, "phone": self.phone(element, switch)}) if switch else None
@@ -200,13 +217,13 @@ class Agents(OnSwitch):
     name = "agents"
     noun = "agent"
     model = Agent
-    columns: ClassVar[Mapping[str, int]] = {"phone": 128, "user": 150}
+    columns: ClassVar[Mapping[str, int]] = {"phone": 128, "number": 64, "place": LONGEST_NAME, "user": 150}
 
     def uses_of(self, row: Agent, names: uses.Naming) -> list[str]:
         return uses.of_agent(row, names)
 
     def rows(self) -> QuerySet[Any]:
-        return super().rows().select_related("user").prefetch_related("skills__skill")
+        return super().rows().select_related("user", "place").prefetch_related("skills__skill")
 
     def fields(self) -> Collection[str]:
         return (*super().fields(), "skills")
@@ -216,6 +233,8 @@ class Agents(OnSwitch):
         return {
             "switch": row.switch.name,
             "phone": row.sip_address,
+            "number": row.number,
+            "place": row.place.name if row.place else "",
             "user": row.user.get_username() if row.user else "",
             "skills": dict(sorted(levels.items())),
         }
@@ -224,8 +243,31 @@ class Agents(OnSwitch):
         switch = read_switch(element)
         if switch is None:
             return None
-        phone, user, skills = self.phone(element, switch), self._user(element), self._skills(element)
-        return Wanted({"switch": switch, "phone": phone, "user": user, "skills": skills})
+        return Wanted(
+            {
+                "switch": switch,
+                "phone": self.phone(element, switch),
+                "number": self._number(element),
+                "place": self._place(element),
+                "user": self._user(element),
+                "skills": self._skills(element),
+            }
+        )
+
+    def _number(self, element: Element) -> str:
+        text = element.text("number", self.columns["number"])
+        if not (number := numbers.normalised(text)) and text:
+            element.refuse("number", text, "a telephone number of 1 to 31 digits")
+        return number
+
+    def _place(self, element: Element) -> str:
+        place, known = element.text("place", self.columns["place"]), element.plan.names("places")
+        if not place or place in known:
+            return place
+        if "place" in element.given:
+            element.refuse("place", place, f"the name of a place: {_some(known)}")
+        # Else it goes, with who sat there.
+        return ""
 
     def _user(self, element: Element) -> str:
         user = element.text("user", self.columns["user"])
@@ -254,16 +296,22 @@ class Agents(OnSwitch):
 
     @property
     def stored(self) -> list[str]:
-        return ["switch", "sip_address", "user"]
+        return ["switch", "sip_address", "number", "place", "user"]
 
     def named(self) -> Mapping[str, Mapping[str, Any]]:
-        return {**super().named(), "users": {user.get_username(): user for user in User.objects.all()}}
+        return {
+            **super().named(),
+            "places": {place.name: place for place in Place.objects.all()},
+            "users": {user.get_username(): user for user in User.objects.all()},
+        }
 
     def values(self, wanted: Wanted, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         document = wanted.document
         return {
             "switch": named["switches"][document["switch"]],
             "sip_address": document["phone"],
+            "number": document["number"],
+            "place": named["places"][document["place"]] if document["place"] else None,
             "user": named["users"][document["user"]] if document["user"] else None,
         }
 
@@ -280,7 +328,22 @@ class Agents(OnSwitch):
                 plan.refuse(f"agents.{name}.user", user, "a login that no other agent has")
                 wanted.document["user"] = ""
             taken.add(user)
+        self._let_sit(plan, changed)
         super().write(plan)
+
+    def _let_sit(self, plan: Plan, changed: Mapping[str, Wanted]) -> None:
+        """One agent who is logged in a place: nobody is put where another one works, nor two in one place."""
+        at_work = Agent.objects.exclude(state=Agent.State.LOGGED_OUT)
+        working = set(at_work.filter(name__in=list(changed)).values_list("name", flat=True))
+        taken = set(at_work.exclude(name__in=working).filter(place__isnull=False).values_list("place__name", flat=True))
+        for name in sorted(working):
+            place = changed[name].document["place"]
+            if place and place in taken:
+                plan.refuse(f"agents.{name}.place", place, "a place at which nobody else works now")
+                changed[name].document["place"] = ""
+            taken.add(place)
+        # So that two may change places: they are written one after the other.
+        Agent.objects.filter(name__in=working).update(place=None)
 
     def write_more(self, rows: Mapping[str, Any], changed: Mapping[str, Wanted]) -> None:
         AgentSkill.objects.filter(agent__in=list(rows.values())).delete()
@@ -299,51 +362,71 @@ class Agents(OnSwitch):
             {
                 "switch": TEXT,
                 "phone": TEXT,
+                "number": TEXT,
+                "place": TEXT,
                 "user": TEXT,
                 "skills": {"type": ["object", "null"], "additionalProperties": level},
             }
         )
 
 
-class AgentGroups(Named):
+class Groups(Named):
+    """Groups of things of another part. `members` names that part, the key in a file and the relation alike."""
+
+    members: ClassVar[str]
+
+    def rows(self) -> QuerySet[Any]:
+        return super().rows().prefetch_related(self.members)
+
+    def fields(self) -> Collection[str]:
+        return (self.members,)
+
+    def document(self, row: Any) -> Document:
+        return {self.members: sorted(member.name for member in getattr(row, self.members).all())}
+
+    def wanted(self, element: Element) -> Wanted:
+        before, given, members = element.before, element.given.get(self.members), self.members
+        if members not in element.given:
+            # Those that go are no longer in it.
+            going = element.plan.removed[members]
+            return Wanted({members: [name for name in before[members] if name not in going] if before else []})
+        noun = documents.part(members).noun
+        if not isinstance(given, list | None):
+            element.refuse(members, given, f"a list of the names of {noun}s")
+            return Wanted({members: []})
+        known = element.plan.names(members)
+        names = {as_text(name) for name in given or []}
+        for unknown in sorted(names - set(known)):
+            element.refuse(members, unknown, f"the name of {'an' if noun == 'agent' else 'a'} {noun}: {_some(known)}")
+        return Wanted({members: sorted(names & set(known))})
+
+    def write_more(self, rows: Mapping[str, Any], changed: Mapping[str, Wanted]) -> None:
+        keys = dict(documents.part(self.members).model._default_manager.values_list("name", "pk"))
+        for name, group in rows.items():
+            getattr(group, self.members).set([keys[member] for member in changed[name].document[self.members]])
+
+    def schema(self) -> schema.Schema:
+        return schema.element({self.members: {"type": ["array", "null"], "items": schema.NAME}})
+
+
+class PlaceGroups(Groups):
+    name = "place_groups"
+    noun = "place group"
+    model = PlaceGroup
+    members = "places"
+
+    def uses_of(self, row: PlaceGroup, names: uses.Naming) -> list[str]:
+        return uses.of_place_group(row, names)
+
+
+class AgentGroups(Groups):
     name = "agent_groups"
     noun = "agent group"
     model = AgentGroup
+    members = "agents"
 
     def uses_of(self, row: AgentGroup, names: uses.Naming) -> list[str]:
         return uses.of_group(row, names)
-
-    def rows(self) -> QuerySet[Any]:
-        return super().rows().prefetch_related("agents")
-
-    def fields(self) -> Collection[str]:
-        return ("agents",)
-
-    def document(self, row: AgentGroup) -> Document:
-        return {"agents": sorted(agent.name for agent in row.agents.all())}
-
-    def wanted(self, element: Element) -> Wanted:
-        before, agents = element.before, element.given.get("agents")
-        if "agents" not in element.given:
-            # Those that go are no longer in it.
-            going = element.plan.removed["agents"]
-            return Wanted({"agents": [agent for agent in before["agents"] if agent not in going] if before else []})
-        if not isinstance(agents, list | None):
-            element.refuse("agents", agents, "a list of the names of agents")
-            return Wanted({"agents": []})
-        known = element.plan.names("agents")
-        names = {as_text(agent) for agent in agents or []}
-        for unknown in sorted(names - set(known)):
-            element.refuse("agents", unknown, f"the name of an agent: {_some(known)}")
-        return Wanted({"agents": sorted(names & set(known))})
-
-    def write_more(self, rows: Mapping[str, Any], changed: Mapping[str, Wanted]) -> None:
-        keys = dict(Agent.objects.values_list("name", "pk"))
-        for name, group in rows.items():
-            group.agents.set([keys[agent] for agent in changed[name].document["agents"]])
-
-    def schema(self) -> schema.Schema:
-        return schema.element({"agents": {"type": ["array", "null"], "items": schema.NAME}})
 
 
 def _some(names: list[str]) -> str:
@@ -351,7 +434,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:10]) + more or "there is none yet"
 
 
-PARTS = (Switches(), Skills(), RoutePoints(), VirtualQueues(), Places(), Agents(), AgentGroups())
+PARTS = (Switches(), Skills(), RoutePoints(), VirtualQueues(), Places(), PlaceGroups(), Agents(), AgentGroups())
 
 
 def register() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from django.db.models import Count, Q
 
@@ -42,7 +43,16 @@ class Naming:
     route_points: Sentences = field(default_factory=lambda: defaultdict(list))
     targets: Sentences = field(default_factory=lambda: defaultdict(list))
     queues: Sentences = field(default_factory=lambda: defaultdict(list))
-    waiting: Counter[str] = field(default_factory=Counter)
+
+    @cached_property
+    def waiting(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        # Each text once: all who wait for a service wait for the same.
+        entries = QueueEntry.objects.order_by().values_list("target", "target_key").annotate(number=Count("pk"))
+        for target, key, number in entries:
+            # Processes of the release before store the key alone.
+            found.update(dict.fromkeys(_named(target) if target else [key], number))
+        return found
 
     def of_target(self, key: str) -> list[str]:
         return self.targets.get(key, []) + _waiting(self.waiting[key])
@@ -61,11 +71,6 @@ def naming() -> Naming:
         _say(found.targets, _named(texts.get("_target", "")), f"service {service.name}, option _target")
         queue = texts.get("_urs_virtual_queue", "").strip()
         _say(found.queues, [queue], f"service {service.name}, option _urs_virtual_queue")
-    # Each text once: all who wait for a service wait for the same.
-    entries = QueueEntry.objects.order_by().values_list("target", "target_key").annotate(number=Count("pk"))
-    for target, key, number in entries:
-        # Processes of the release before store the key alone.
-        found.waiting.update(dict.fromkeys(_named(target) if target else [key], number))
     return found
 
 

@@ -26,7 +26,7 @@ from services.configuration import applying, schema
 from services.documents import KEPT, Part
 from services.models import Change, ConfiguredService, NamedList, Section
 from services.types import CALLBACK
-from telephony.models import Agent, AgentGroup, Place, RoutePoint, Skill, Switch, VirtualQueue
+from telephony.models import Agent, AgentGroup, Place, PlaceGroup, RoutePoint, Skill, Switch, VirtualQueue
 from tests.factories import CallbackFactory
 
 pytestmark = pytest.mark.django_db
@@ -47,11 +47,24 @@ lists:
 route_points: ["8999@SIP_Switch"]
 virtual_queues: [Billing_VQ]
 skills: [English]
-agents: [kate, {name: omar, skills: {English: 20}}]
+agents: [{name: kate, place: Desk1}, {name: omar, number: "030 4123", skills: {English: 20}}]
 agent_groups: [{name: Billing, agents: [kate, omar]}]
 places: [Desk1]
+place_groups: [{name: Floor2, places: [Desk1]}]
 """
-TABLES = (ConfiguredService, Section, NamedList, Switch, RoutePoint, VirtualQueue, Skill, Agent, AgentGroup, Place)
+TABLES = (
+    ConfiguredService,
+    Section,
+    NamedList,
+    Switch,
+    RoutePoint,
+    VirtualQueue,
+    Skill,
+    Agent,
+    AgentGroup,
+    Place,
+    PlaceGroup,
+)
 
 
 @pytest.fixture
@@ -109,11 +122,12 @@ def test_a_file_makes_a_working_service_of_an_empty_database(terminal: Terminal)
         "+ route point 8999@SIP_Switch",
         "+ virtual queue Billing_VQ",
         "+ place Desk1",
+        "+ place group Floor2",
         "+ agent kate",
         "+ agent omar",
         "+ agent group Billing",
         "+ service voice",
-        "11 added, 0 changed, 0 removed",
+        "12 added, 0 changed, 0 removed",
     ]
     voice = ConfiguredService.objects.get()
     assert (voice.type, voice.configuration, voice.problems) == ("callback", "User Terminated Immediate", [])
@@ -134,7 +148,7 @@ def test_a_file_makes_a_working_service_of_an_empty_database(terminal: Terminal)
     assert Place.objects.get().phone == "sim:Desk1"
     assert [agent.name for agent in AgentGroup.objects.get().agents.order_by("name")] == ["kate", "omar"]
     assert {(change.before, change.reason) for change in Change.objects.all()} == {(None, "first set-up")}
-    assert Change.objects.count() == 11
+    assert Change.objects.count() == 12
 
 
 def test_the_same_file_again_changes_nothing(terminal: Terminal) -> None:
@@ -228,7 +242,9 @@ def test_what_is_used_cannot_be_pruned(terminal: Terminal) -> None:
     ]
 
 
-@pytest.mark.parametrize("part", ["virtual_queues", "agents", "agent_groups", "route_points"])
+@pytest.mark.parametrize(
+    "part", ["virtual_queues", "agents", "agent_groups", "places", "place_groups", "skills", "route_points"]
+)
 def test_many_things_are_removed_with_one_reading_of_all_services(terminal: Terminal, part: str) -> None:
     """Otherwise pruning takes minutes where there are a thousand of both."""
     names = [f"{number}@S" for number in range(9)]
@@ -240,6 +256,46 @@ def test_many_things_are_removed_with_one_reading_of_all_services(terminal: Term
         return sum('FROM "services_configuredservice"' in query["sql"] for query in queries)
 
     assert readings(*names[1:]) == readings()
+
+
+def test_what_lists_and_expressions_name_cannot_be_pruned(terminal: Terminal) -> None:
+    terminal.configure(FILE)
+    target = "[{'target':'Floor2@.GP','timeout':9},{'target':'?:English>1','timeout':9},{'target':'Desk1@.AP'}]"
+    terminal.configure(
+        {"services": {"voice": {"options": {"_target": target}}}, "agents": [{"name": "omar", "skills": {}}]}
+    )
+    file: dict[str, Any] = {"places": [], "place_groups": [], "skills": [], "agents": []}
+    assert terminal.refused(file, "--prune") == [
+        "place_groups.Floor2: cannot be removed, it is used: service voice, option _target.",
+        "places.Desk1: cannot be removed, it is used: service voice, option _target.",
+        "skills.English: cannot be removed, it is used: service voice, option _target.",
+    ]
+
+
+def test_a_place_that_goes_leaves_its_groups_and_who_sat_there(terminal: Terminal) -> None:
+    terminal.configure(FILE)
+    assert terminal.configure({"places": ["Desk2"]}, "--prune")[-1] == "1 added, 2 changed, 1 removed"
+    tree = yaml.safe_load(terminal.export())
+    assert tree["place_groups"] == [{"name": "Floor2", "places": []}]
+    assert [agent["place"] for agent in tree["agents"]] == ["", ""]
+
+
+def test_agents_at_work_may_change_places_but_not_share_one(terminal: Terminal) -> None:
+    terminal.configure(FILE)
+    terminal.configure({"places": ["Desk1", "Desk2"], "agents": [{"name": "omar", "place": "Desk2"}, "mia"]})
+    Agent.objects.update(state=Agent.State.READY)
+    places = {"agents": [{"name": "omar", "place": "Desk1"}, {"name": "kate", "place": "Desk2"}]}
+    assert terminal.configure(places)[-1] == "0 added, 2 changed, 0 removed"
+    assert terminal.refused({"agents": [{"name": "mia", "place": "Desk1"}]}) == [
+        "agents.mia.place: 'Desk1' was given, allowed is a place at which nobody else works now."
+    ]
+    assert terminal.refused({"agents": [{"name": "mia", "place": "Desk9", "number": "desk"}]}) == [
+        "agents.mia.number: 'desk' was given, allowed is a telephone number of 1 to 31 digits.",
+        "agents.mia.place: 'Desk9' was given, allowed is the name of a place: Desk1, Desk2.",
+    ]
+    assert dict(Agent.objects.values_list("name", "place__name")) == {"kate": "Desk2", "omar": "Desk1", "mia": None}
+    Agent.objects.update(state=Agent.State.LOGGED_OUT)
+    assert terminal.configure({"agents": [{"name": "mia", "place": "Desk1"}]})[-1] == "0 added, 1 changed, 0 removed"
 
 
 def test_a_pruned_service_leaves_its_completed_callbacks(terminal: Terminal) -> None:
@@ -285,8 +341,8 @@ agent_groups: [{name: Sales, agents: [kate, joe], colour: red}, {name: VIP, agen
 virtual_queues: {Billing_VQ: {}}
 """
     assert terminal.refused(file) == [
-        "The file: 'servics' was given, allowed is one of agent_groups, agents, lists, places, route_points, sections, "
-        "services, skills, switches, virtual_queues.",
+        "The file: 'servics' was given, allowed is one of agent_groups, agents, lists, place_groups, places, "
+        "route_points, sections, services, skills, switches, virtual_queues.",
         "lists.other: 'text' was given, allowed is a mapping from section to keys and texts.",
         "switches.PBX.ari_url: 'nowhere' was given, allowed is an address such as http://127.0.0.1:8088.",
         "switches.PBX.ari_user: nothing was given, allowed is a text, which an Asterisk switch needs.",
@@ -408,7 +464,7 @@ def test_two_at_once_do_not_mix(terminal: Terminal) -> None:
     finally:
         other.close()
     assert not Switch.objects.exists()
-    assert terminal.configure(FILE)[-1] == "11 added, 0 changed, 0 removed"
+    assert terminal.configure(FILE)[-1] == "12 added, 0 changed, 0 removed"
 
 
 @pytest.mark.parametrize(
@@ -644,13 +700,31 @@ def test_the_export_is_the_whole_configuration_in_a_fixed_order(terminal: Termin
         "route_points",
         "virtual_queues",
         "places",
+        "place_groups",
         "agents",
         "agent_groups",
         "services",
     ]
+    assert tree["place_groups"] == [{"name": "Floor2", "places": ["Desk1"]}]
     assert tree["agents"] == [
-        {"name": "kate", "switch": "SIP_Switch", "phone": "sim:kate", "user": "", "skills": {}},
-        {"name": "omar", "switch": "SIP_Switch", "phone": "sim:omar", "user": "", "skills": {"English": 20}},
+        {
+            "name": "kate",
+            "switch": "SIP_Switch",
+            "phone": "sim:kate",
+            "number": "",
+            "place": "Desk1",
+            "user": "",
+            "skills": {},
+        },
+        {
+            "name": "omar",
+            "switch": "SIP_Switch",
+            "phone": "sim:omar",
+            "number": "0304123",
+            "place": "",
+            "user": "",
+            "skills": {"English": 20},
+        },
     ]
     assert tree["route_points"] == [{"name": "8999", "switch": "SIP_Switch", "endpoint": "{number}"}]
     assert (tree["skills"], tree["virtual_queues"]) == (["English"], ["Billing_VQ"])
@@ -691,6 +765,7 @@ configurations = st.fixed_dictionaries(
         "virtual_queues": st.lists(names, max_size=3, unique=True),
         "agents": st.lists(names, max_size=3, unique=True),
         "places": st.lists(names, max_size=3, unique=True),
+        "place_groups": st.lists(names, max_size=3, unique=True),
     }
 )
 
