@@ -16,6 +16,7 @@ MEASUREMENTS = {
     "configure": "Configuration by file",
     "invite": "From the request to the INVITE on the wire",
     "routing": "An agent turns ready beside ten thousand who wait",
+    "estimates": "What one who waits can expect beside ten thousand others",
     "audit": "The audit",
     "admin": "The admin with a thousand services",
     "desk": "The agent desk's refresh, one worker of the web",
