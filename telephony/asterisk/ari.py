@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -27,6 +27,9 @@ SOCKET_OPTIONS = (
 # A leg enters the application a few milliseconds after it was created, or after it came back from the dialplan.
 ENTER_SECONDS = 1.0
 ENTER_RETRY_SECONDS = 0.02
+
+# A bridge is made a moment before the legs enter it.
+EMPTY_BRIDGE_AGE = timedelta(seconds=60)
 
 Json = dict[str, Any]
 
@@ -124,9 +127,17 @@ class Ari:
 
     def legs_of(self, channels: list[Json]) -> tuple[LegSeen, ...]:
         """The legs as the contract tells them, with the bridge that each is in."""
-        bridges = [bridge for bridge in self.read("/bridges") or [] if bridge["id"].startswith(LEG_PREFIX)]
-        bridge_of = {member: bridge["id"] for bridge in bridges for member in bridge["channels"]}
+        bridge_of = {member: bridge["id"] for bridge in self._our_bridges() for member in bridge["channels"]}
         return tuple(leg_seen(channel, bridge_of.get(channel["id"])) for channel in channels)
+
+    def delete_empty_bridges(self, now: datetime) -> None:
+        """Bridges that everybody has left: during a hold, which makes its bridge anew, or when both hung up at once."""
+        for bridge in self._our_bridges():
+            if not bridge["channels"] and datetime.fromisoformat(bridge["creationtime"]) < now - EMPTY_BRIDGE_AGE:
+                self.request("DELETE", f"/bridges/{part(bridge['id'])}")
+
+    def _our_bridges(self) -> list[Json]:
+        return [bridge for bridge in self.read("/bridges") or [] if bridge["id"].startswith(LEG_PREFIX)]
 
 
 def leg_seen(channel: Json, bridge: str | None) -> LegSeen:

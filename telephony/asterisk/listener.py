@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -161,6 +162,8 @@ class AsteriskListener:
         self._take(Snapshot(self._ari.legs_of(channels), taken_at))
         for fact in self._translator.listed(channels, gone, connected_anew=connected_anew):
             self._take(fact)
+        with suppress(Unavailable):
+            self._ari.delete_empty_bridges(taken_at)
 
     def _take(self, fact: Fact) -> None:
         if isinstance(fact, Detect):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -189,6 +190,10 @@ def test_on_hold_the_customer_hears_music_and_both_talk_again_as_often_as_they_l
         hearing.wait(LeftBridge, leg, count=3)
         switch.delete_leg(leg)
         hearing.ended(leg)
+    left = [seen["id"] for seen in asterisk.get("/bridges").json()]
+    assert left == [bridge]
+    switch.ari.delete_empty_bridges(datetime.now(UTC) + timedelta(minutes=2))
+    assert asterisk.get("/bridges").json() == []
 
     around = [kind for _ in range(3) for kind in (EnteredBridge, LeftBridge)]
     for leg in (customer, agent):

@@ -6,6 +6,7 @@ import itertools
 import json
 import wave
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -355,6 +356,23 @@ def test_another_phone_rings_without_the_data_and_the_log_does_not_hold_them(cap
 )
 def test_attached_data_as_headers(attached: list[tuple[str, str]], made: list[tuple[str, str]], short: int) -> None:
     assert headers(attached) == (tuple(made), short)
+
+
+def test_only_old_and_empty_bridges_of_ours_are_deleted() -> None:
+    now = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    old, young = "2026-03-02T11:58:59.000+0000", "2026-03-02T11:59:01.000+0000"
+    bridges = [
+        {"id": "cb-1-bridge-1", "channels": [], "creationtime": old},
+        {"id": "cb-2-bridge-1", "channels": [LEG], "creationtime": old},
+        {"id": "cb-3-bridge-1", "channels": [], "creationtime": young},
+        {"id": "conference", "channels": [], "creationtime": old},
+    ]
+    ari = FakeAri(httpx2.Response(200, json=bridges), httpx2.Response(204))
+    ari.switch.ari.delete_empty_bridges(now)
+    assert [(request.method, request.url.path) for request in ari.asked] == [
+        ("GET", "/ari/bridges"),
+        ("DELETE", "/ari/bridges/cb-1-bridge-1"),
+    ]
 
 
 def test_a_dial_is_repeated_until_the_leg_is_in_the_application() -> None:

@@ -128,4 +128,6 @@ def test_the_list_of_targets_goes_on_while_the_customer_waits(
     ann.hang_up()
     assert centre.outcome(callback) == ("COMPLETED", "AGENT_CONNECTED"), centre.story(callback)
     assert phone.calls == 1
+    switched = "SELECT count(*) FROM callbacks_journalentry WHERE callback_id = %s AND kind = 'target'"
+    assert centre.number(switched, callback) == 1
     assert ann.heard().seconds_of_tone(WAITING) >= 1, "she heard the music until the list went on"
