@@ -13,7 +13,7 @@ from django.utils import timezone
 from callbacks import due
 from callbacks.models import Callback
 from telephony import matching
-from telephony.models import Agent, QueueEntry
+from telephony.models import Agent, Call, Leg, QueueEntry
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,17 +26,34 @@ BUFFER, THRESHOLD = 2 * MINUTE, 3 * MINUTE
 class Afternoon(World):
     """Thirty callbacks are promised for the next full hour but one, six for every quarter of an hour after it.
 
-    Two agents are logged in and not ready. The clock stands until it is moved.
+    Two agents are ready, though their phones are busy: nobody is given to them. The clock stands until it is moved.
     """
 
     def __init__(self) -> None:
         self.at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         super().__init__(agents=("kate", "liam"), _wait_for_agent="true", _max_request_by_time_bucket="100")
-        Agent.objects.update(state=Agent.State.NOT_READY)
+        for agent in Agent.objects.all():
+            self.keep_busy(agent)
+        Agent.objects.update(state=Agent.State.READY, state_since=self.at)
         self.hour = self.at + timedelta(hours=1)
         for quarter in range(5):
             for _ in range(30 if quarter == 0 else 6):
                 self.start(desired_in=str(((self.hour - self.at) + quarter * 15 * MINUTE).total_seconds()))
+
+    def keep_busy(self, agent: Agent) -> None:
+        """Their phone has a call that is none of ours to wait for."""
+        call = Call.objects.create(owner=f"other-{agent.pk}", wish={}, settled=True, look_at=self.at)
+        Leg.objects.create(
+            id=f"leg-{agent.pk}",
+            call=call,
+            party="agent",
+            attempt=1,
+            switch=self.switch,
+            agent=agent,
+            endpoint="sim:other",
+            state="up",
+            created_at=self.at,
+        )
 
     def now(self) -> datetime:
         return self.at
