@@ -114,6 +114,20 @@ def test_an_offer_is_seen_within_a_second_and_calls_for_the_agent(
     expect(page.locator("#heard")).to_have_text("Not ready: No answer")
 
 
+def test_offers_reach_a_tab_that_nobody_looks_at(
+    page: Page, at_desk: Callable[[Page], None], kate: Agent, owners: Owners
+) -> None:
+    """Browsers slow a hidden page's own timers down to one a minute; here they stand still."""
+    page.add_init_script("window.setInterval = () => 0;")
+    at_desk(page)
+    for _ in range(2):
+        offered(kate, owners, offer())
+        expect(page.locator("#accept")).to_be_visible()
+        expect(page).to_have_title("● Offer ●")
+        put(kate, "ready")
+        expect(page.locator("#accept")).to_have_count(0)
+
+
 def test_countdowns_run_by_the_clock_of_the_server(
     page: Page, at_desk: Callable[[Page], None], kate: Agent, owners: Owners
 ) -> None:

@@ -210,6 +210,7 @@ def test_after_the_call_nobody_sees_the_next_agents_offer(as_kate: Client, kate:
     wrapping_up(kate, owners, replace(OFFER, number="5115"))
     page = as_kate.get(DESK).content.decode()
     assert "The call is over" in page
+    assert "You speak English." not in page
     assert "accept" not in page.split('id="live-part"')[1].split("</main>")[0].lower().split("my state")[0]
     assert "data-calls-for-agent" not in page
 
