@@ -17,7 +17,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from services import documents, models, resolution
+from services import documents, models, previews, resolution
 from services.catalogue import Option, OptionError, OptionWarning, effects
 from services.catalogue.effects import NoEffect
 from services.documents import SECRET_NAMES
@@ -207,6 +207,10 @@ class Row:
     @property
     def described_by(self) -> str:
         return f"{self.help_id} {self.messages_id}" + (f" {self.effect_id}" if self.no_effect else "")
+
+    @property
+    def has_preview(self) -> bool:
+        return previews.of_kind(self.option.value_kind.name) is not None
 
     @property
     def is_group(self) -> bool:

@@ -1,7 +1,7 @@
 """Previews: what the texts of a service's form amount to, shown before they are saved.
 
-What they amount to is for a higher floor to work out, which registers a preview for a type of service in its app's
-ready().
+What they amount to is for a higher floor to work out, which registers a preview in its app's ready(): of a type of
+service, or of one option of a kind that only that floor understands.
 """
 
 from __future__ import annotations
@@ -23,7 +23,12 @@ class NoPreview(Exception):
 # Makes HTML of a service that is not saved, as of a moment. Raises NoPreview.
 Preview = Callable[["ConfiguredService", datetime], SafeString]
 
+# Makes HTML of the text of one option, for a service whose callers wait in that virtual queue, as of a moment. Raises
+# NoPreview.
+OptionPreview = Callable[[str, str, datetime], SafeString]
+
 _registry: dict[str, Preview] = {}
+_of_kinds: dict[str, OptionPreview] = {}
 
 
 def register(service_type: str, preview: Preview) -> None:
@@ -34,3 +39,13 @@ def register(service_type: str, preview: Preview) -> None:
 def preview(service_type: str) -> Preview | None:
     """What previews services of this type; None when nothing does."""
     return _registry.get(service_type)
+
+
+def register_kind(kind: str, preview: OptionPreview) -> None:
+    if _of_kinds.setdefault(kind, preview) is not preview:
+        raise ValueError(f"a preview of options of kind {kind!r} is registered already")
+
+
+def of_kind(kind: str) -> OptionPreview | None:
+    """What previews options of this kind; None when nothing does."""
+    return _of_kinds.get(kind)

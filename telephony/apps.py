@@ -7,8 +7,9 @@ class TelephonyConfig(AppConfig):
 
     def ready(self) -> None:
         from scheduling import tick
-        from telephony import configuration, due, kinds
+        from telephony import configuration, due, kinds, preview
 
         kinds.register()
         configuration.register()
+        preview.register()
         tick.register(due.SOURCES)

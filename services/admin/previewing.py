@@ -53,3 +53,28 @@ def page(request: HttpRequest, service: ConfiguredService, preview: Preview, now
     except NoPreview as why:
         context["why_not"] = str(why)
     return TemplateResponse(request, "admin/services/configuredservice/preview.html", context)
+
+
+def of_option(request: HttpRequest, service: ConfiguredService, name: str, now: datetime) -> HttpResponse | None:
+    """A piece of a page: what the text of one option amounts to, its own or what counts otherwise.
+
+    None for an option of which there is no preview.
+    """
+    form = ServiceOptionsForm(request.POST, instance=service)
+    option = form.options.get(name)
+    preview = previews.of_kind(option.kind) if option and isinstance(option.kind, str) else None
+    if preview is None:
+        return None
+    form.is_valid()
+    texts = form.texts()
+    text = texts.get(name, "").strip()
+    context: dict[str, object] = {}
+    try:
+        if field_name(name) in form.errors:
+            raise NoPreview("the text cannot be read yet.")
+        if resolution.has_token(text):
+            raise NoPreview("it is known only when a request fills it in.")
+        context["shown"] = preview(text, texts.get("_urs_virtual_queue", "").strip(), now) if text else ""
+    except NoPreview as why:
+        context["why_not"] = str(why)
+    return TemplateResponse(request, "admin/services/configuredservice/preview.html", context)

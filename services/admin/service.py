@@ -60,7 +60,7 @@ class ConfiguredServiceAdmin(LoggedAdmin):
 
     class Media:
         css = {"all": ["services/admin.css"]}
-        js = ["services/options.js", "services/add.js"]
+        js = ["services/options.js", "services/option_preview.js", "services/add.js"]
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -68,6 +68,11 @@ class ConfiguredServiceAdmin(LoggedAdmin):
             path("compare/", wrap(self.compare_view), name="services_configuredservice_compare"),
             path("<path:object_id>/check/", wrap(self.check_view), name="services_configuredservice_check"),
             path("<path:object_id>/preview/", wrap(self.preview_view), name="services_configuredservice_preview"),
+            path(
+                "<path:object_id>/preview/<str:option>/",
+                wrap(self.option_view),
+                name="services_configuredservice_option",
+            ),
             path("<path:object_id>/copy/", wrap(self.copy_view), name="services_configuredservice_copy"),
         ]
         return [*own, *super().get_urls()]
@@ -151,6 +156,15 @@ class ConfiguredServiceAdmin(LoggedAdmin):
         if preview is None:
             raise Http404("Services of this type have no preview.")
         return previewing.page(request, service, preview, timezone.now())
+
+    def option_view(self, request: HttpRequest, object_id: str, option: str) -> HttpResponse:
+        """What the text of one option amounts to now, without saving; a piece of the page."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        page = previewing.of_option(request, self._to_change(request, object_id), option, timezone.now())
+        if page is None:
+            raise Http404("There is no preview of this option.")
+        return page
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Django's list of what goes with it, unless something stands in the way."""

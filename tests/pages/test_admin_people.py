@@ -32,7 +32,7 @@ def test_an_agent_gets_a_number_and_a_place(admin_client: Client, desk: Place) -
     assert errors(admin_client, url(kate), agent_form(kate, number="030 / 41 23", place=desk.pk)) == {}
     kate.refresh_from_db()
     assert (kate.number, kate.place) == ("0304123", desk)
-    assert Change.objects.get().after["place"] == "Desk1"
+    assert (Change.objects.get().after or {})["place"] == "Desk1"
     assert "sim:desk1 at Desk1" in text_of(admin_client, reverse("admin:telephony_agent_changelist"))
     assert "kate" in text_of(admin_client, reverse("admin:telephony_place_changelist"))
 
