@@ -79,6 +79,18 @@
     leaving = setTimeout(forget, 60000);
   }).observe(message, { childList: true });
 
+  const lost = (event) => {
+    if (!event.detail.elt.matches("form")) return;
+    const notice = document.createElement("p");
+    notice.className = "notice warning";
+    notice.textContent =
+      "It is not known whether this got through. What the desk shows when it is live again is so.";
+    message.replaceChildren(notice);
+  };
+  for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+    document.body.addEventListener(name, lost);
+  }
+
   // ---- the call for the agent: every other beat the title says it, every fourth it sounds
   let title = document.title;
   let beats = 0;

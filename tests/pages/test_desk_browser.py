@@ -247,6 +247,25 @@ def test_a_double_press_decides_once(page: Page, at_desk: Callable[[Page], None]
     assert [decided[0] for decided in owners.decided] == ["accept"]
 
 
+def test_a_button_that_did_not_get_through_is_told(
+    page: Page, context: BrowserContext, at_desk: Callable[[Page], None], kate: Agent, owners: Owners
+) -> None:
+    at_desk(page)
+    offered(kate, owners, offer())
+    expect(page.locator("#accept")).to_be_visible()
+    context.set_offline(True)
+    page.locator("#accept").click()
+    expect(page.locator("#said")).to_have_text(
+        "It is not known whether this got through. What the desk shows when it is live again is so."
+    )
+    assert owners.decided == []
+    context.set_offline(False)
+    expect(page.locator("#live")).to_have_text("Live")
+    page.locator("#accept").click()
+    expect(page.locator("#call-heading")).to_have_text("Your phone rings")
+    expect(page.locator("#said")).to_be_empty()
+
+
 def test_a_desk_that_was_away_is_up_to_date_at_once(
     page: Page, context: BrowserContext, at_desk: Callable[[Page], None], kate: Agent, owners: Owners
 ) -> None:
