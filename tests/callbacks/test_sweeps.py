@@ -22,7 +22,7 @@ from callbacks.push.models import Notice
 from scheduling import bookings, tasks, tick
 from scheduling.models import Booking, Timer
 from scheduling.plan import Plan
-from telephony.models import Agent, Call, Leg, QueueEntry
+from telephony.models import Agent, Call, Leg, Prediction, QueueEntry
 from telephony.switch import LegState
 from tests.factories import NOON, AgentFactory, AttemptFactory, CallbackFactory, JournalEntryFactory, SwitchFactory
 
@@ -59,12 +59,30 @@ def furnish(callback: Callback) -> None:
         owner=callback.pk, queue="Billing_VQ", target_key="GA:Billing", visit=1, place_at=NOON, reserve_seconds=5
     )
     leg(callback, LegState.ENDED)
+    Prediction.objects.create(
+        owner=callback.pk,
+        queue="Billing_VQ",
+        made_at=NOON,
+        hour=12,
+        ahead=0,
+        agents=1,
+        plain_ewt=0,
+        plain_p90=0,
+        earliest=20,
+        ewt=20,
+        p90=20,
+        outcome="served",
+        settled_at=NOON,
+        waited=25,
+    )
 
 
 def mentions() -> dict[str, int]:
     """How many rows each table has that holds something of callbacks."""
     tables = (Callback, Pending, JournalEntry, Attempt, Notice, Timer, Booking, QueueEntry, Call, Leg)
-    return {table.__name__: table._default_manager.count() for table in tables}
+    found = {table.__name__: table._default_manager.count() for table in tables}
+    # Its figures stay, without a word of whose they were.
+    return found | {"Prediction": Prediction.objects.exclude(owner="").count()}
 
 
 @pytest.mark.django_db
@@ -87,8 +105,10 @@ def test_an_expired_record_goes_with_all_that_any_floor_knows_of_it() -> None:
         "QueueEntry": 1,
         "Call": 1,
         "Leg": 1,
+        "Prediction": 1,
     }
     assert Callback.objects.get() == kept
+    assert Prediction.objects.count() == 2
 
 
 def test_the_sweep_knows_every_table_that_points_to_a_callback() -> None:
