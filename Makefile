@@ -8,7 +8,7 @@ JOBS ?= 2
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-unit test-browser test-crash test-live test-hosts test-clock bench lint format types imports schema environment check constraints clean
+.PHONY: help run manage test test-unit test-browser test-crash test-live test-hosts test-clock bench simulate lint format types imports schema environment check constraints clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
@@ -48,6 +48,9 @@ test-clock: .venv/dev.stamp  ## days on which clocks change, on a shifted clock 
 
 bench: .venv/dev.stamp  ## figures of speed, measured in one run
 	$(BIN)/python -m tests.bench
+
+simulate: .venv/dev.stamp  ## contact centres on a clock of their own: how right are estimates? (ten minutes, into .local/simulate)
+	$(BIN)/python -W ignore -m tests.simulation
 
 lint: .venv/dev.stamp  ## style and floors
 	$(BIN)/ruff check .

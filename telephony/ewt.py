@@ -43,7 +43,7 @@ UNSURE = 0.1
 # Quantiles of the normal distribution: the median, and what nine of ten are below.
 MEDIAN, NINE_OF_TEN = 0.0, 1.2816
 # How much one prediction that was judged moves the correction, and how far it may go.
-LEARNING = 0.02
+LEARNING = 0.01
 LEAST, MOST = 1 / 3, 3.0
 
 Line = Hashable
