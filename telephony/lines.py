@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +18,6 @@ from typing import Any
 from django.db import connection
 
 from telephony import lease
-from telephony.models import QueueEntry
 from telephony.routing import Waiter
 
 
@@ -39,7 +39,7 @@ class Head:
     waiter: Waiter
     visit: int
     reserve_seconds: int
-    eligible_at: datetime | None
+    eligible_at: datetime
 
     @property
     def owner(self) -> str:
@@ -61,26 +61,51 @@ WITH RECURSIVE line AS (
 SELECT wants, line, queue, keys FROM line WHERE line <> ''
 """
 
-# The first of each of these lines whom an agent may be given now. An owner whose last agent is not yet given back
-# waits for that: one agent an owner. Whoever is on a switch that nobody listens to (`lease.live_switches`) cannot be
-# joined now: agent after agent would be rung for nothing.
-_HEADS = """
+# Who may be served now. An owner whose last agent is not yet given back waits for that: one agent an owner. Whoever is
+# on a switch that nobody listens to (`lease.live_switches`) cannot be joined now: agent after agent would be rung for
+# nothing.
+_SERVABLE = """
+entry.eligible_at <= %(now)s
+AND NOT EXISTS (SELECT FROM telephony_agent AS agent WHERE agent.reserved_for = entry.owner)
+AND NOT EXISTS (
+    SELECT FROM telephony_leg AS leg JOIN telephony_switch AS switch ON switch.id = leg.switch_id
+    WHERE leg.call_id = entry.owner AND leg.state <> 'ended' AND (
+        switch.lease_until > statement_timestamp()
+        AND switch.reachable_at > statement_timestamp() - %(lease)s
+    ) IS NOT TRUE
+)
+"""
+_STATED = """
+entry.wants, entry.line, entry.owner, entry.place_at, entry.priority, entry.priority_increment,
+entry.priority_interval, entry.passed_over, entry.visit, entry.reserve_seconds, entry.eligible_at
+"""
+
+# The first of each of these lines whom an agent may be given now.
+_HEADS = f"""
 SELECT head.* FROM unnest(%(wants)s::text[], %(lines)s::text[]) AS wanted (wants, line) CROSS JOIN LATERAL (
-    SELECT entry.wants, entry.line, entry.owner, entry.place_at, entry.priority, entry.priority_increment,
-        entry.priority_interval, entry.passed_over, entry.visit, entry.reserve_seconds, entry.eligible_at
-    FROM telephony_queueentry AS entry
-    WHERE entry.wants = wanted.wants AND entry.line = wanted.line AND entry.eligible_at <= %(now)s
-        AND NOT EXISTS (SELECT FROM telephony_agent AS agent WHERE agent.reserved_for = entry.owner)
-        AND NOT EXISTS (
-            SELECT FROM telephony_leg AS leg JOIN telephony_switch AS switch ON switch.id = leg.switch_id
-            WHERE leg.call_id = entry.owner AND leg.state <> 'ended' AND (
-                switch.lease_until > statement_timestamp()
-                AND switch.reachable_at > statement_timestamp() - %(lease)s
-            ) IS NOT TRUE
-        )
+    SELECT {_STATED} FROM telephony_queueentry AS entry
+    WHERE entry.wants = wanted.wants AND entry.line = wanted.line AND {_SERVABLE}
         AND coalesce((entry.passed_over ->> %(agent)s)::double precision <= %(seconds)s, true)
     ORDER BY entry.place_at, entry.owner LIMIT %(most)s
 ) AS head
+"""  # noqa: S608 (made of the texts above)
+
+# One entry, if anybody at all is ready, or for a dial about to be: mostly nobody is.
+_ENTRY = f"""
+SELECT entry.queue, entry.keys, {_STATED} FROM telephony_queueentry AS entry
+WHERE entry.owner = %(owner)s AND entry.line <> '' AND {_SERVABLE} AND EXISTS (
+    SELECT FROM telephony_agent AS agent
+    WHERE agent.state = 'ready' OR entry.wants = 'dial' AND agent.state = 'wrap_up' AND agent.next_state = ''
+)
+"""  # noqa: S608 (made of the texts above)
+
+# Who is counted on an agent: granted dials while they last, and whoever is on the line.
+_COUNTED = """
+SELECT entry.queue, entry.keys, count(*) FROM telephony_queueentry AS entry
+WHERE (entry.granted AND entry.granted_until > %(now)s OR entry.wants = 'agent' AND entry.eligible_at IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM telephony_agent AS agent WHERE agent.reserved_for = entry.owner)
+    AND coalesce(entry.place_at < %(before)s, true)
+GROUP BY entry.queue, entry.keys
 """
 
 
@@ -114,31 +139,41 @@ def heads(lines: Iterable[Line], *, now: datetime, agent: str = "", most: int = 
     with connection.cursor() as cursor:
         cursor.execute(_HEADS, values)
         rows = cursor.fetchall()
-    found = []
-    for wants, digest, owner, place_at, priority, increment, interval, passed_over, *stated in rows:
-        line = known[wants, digest]
-        waiter = Waiter(owner, line.keys, place_at, priority, increment, interval, _moments(passed_over))
-        found.append(Head(line, waiter, *stated))
+    return [_head(known[wants, digest], *stated) for wants, digest, *stated in rows]
+
+
+def entry_of(owner: str, *, now: datetime) -> Head | None:
+    """An owner's entry, wherever in its line it stands; None when it may not be served now, or nobody is ready."""
+    values: dict[str, Any] = {"owner": owner, "now": now, "lease": lease.LEASE}
+    with connection.cursor() as cursor:
+        cursor.execute(_ENTRY, values)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    queue, keys, wants, digest, *stated = row
+    return _head(Line(wants, digest, queue, frozenset(keys)), *stated)
+
+
+def counted(now: datetime, before: datetime | None) -> dict[tuple[str, frozenset[str]], int]:
+    """How many are counted on an agent, by queue and targets; with `before` those only whose place is earlier."""
+    found: Counter[tuple[str, frozenset[str]]] = Counter()
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTED, {"now": now, "before": before})
+        for queue, keys, number in cursor.fetchall():
+            found[queue, frozenset(keys)] += number
     return found
 
 
-def head_of(entry: QueueEntry) -> Head:
-    """One entry by itself, wherever in its line it stands."""
-    keys = frozenset(entry.keys)
-    waiter = Waiter(
-        entry.owner,
-        keys,
-        entry.place_at,
-        entry.priority,
-        entry.priority_increment,
-        entry.priority_interval,
-        _moments(entry.passed_over),
-    )
-    line = Line(entry.wants, entry.line, entry.queue, keys)
-    return Head(line, waiter, entry.visit, entry.reserve_seconds, entry.eligible_at)
-
-
-def _moments(passed_over: Mapping[str, float] | str) -> dict[str, datetime]:
+def _head(
+    line: Line,
+    owner: str,
+    place_at: datetime,
+    priority: int,
+    increment: int,
+    interval: int,
+    passed_over: str,
+    *stated: Any,
+) -> Head:
     # A cursor of its own does not know that the column is JSON.
-    known = json.loads(passed_over) if isinstance(passed_over, str) else passed_over
-    return {agent: datetime.fromtimestamp(until, UTC) for agent, until in known.items()}
+    moments = {agent: datetime.fromtimestamp(until, UTC) for agent, until in json.loads(passed_over).items()}
+    return Head(line, Waiter(owner, line.keys, place_at, priority, increment, interval, moments), *stated)

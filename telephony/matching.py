@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from telephony import audience, ewt, lease, lines, pacing, routing, upwards
+from telephony import audience, ewt, lines, pacing, routing, upwards
 from telephony.events import AgentReserved, DialGranted
 from telephony.lines import Head
 from telephony.models import Agent, Leg, QueueEntry, QueueMeasure
@@ -42,15 +42,7 @@ STARVED_LIMIT = 5
 WANTS_AGENT, WANTS_DIAL = QueueEntry.Wants.AGENT, QueueEntry.Wants.DIAL
 
 _BUSY_PHONE = Exists(Leg.objects.filter(~Q(state=LegState.ENDED), agent=OuterRef("pk")))
-# Whoever is on a switch that nobody listens to cannot be joined now: agent after agent would be rung for nothing.
-_OUT_OF_REACH = Exists(
-    Leg.objects.filter(~Q(state=LegState.ENDED), ~Q(switch__in=lease.live_switches()), call=OuterRef("owner"))
-)
-_HAS_AGENT = Exists(Agent.objects.filter(reserved_for=OuterRef("owner")))
 _WRAP_UP_ENDS = Q(state=Agent.State.WRAP_UP, next_state="")
-# Mostly there is nobody: then the entry need not be read, nor the lock be taken.
-_SOMEBODY_READY = Exists(Agent.objects.filter(state=Agent.State.READY))
-_SOMEBODY_SOON = Q(Exists(Agent.objects.filter(_WRAP_UP_ENDS)), wants=WANTS_DIAL)
 
 
 @dataclass(frozen=True)
@@ -67,25 +59,24 @@ def match_entry(owner: str, *, now: datetime) -> bool:
 
     The lock is taken only when somebody is there for it: whoever becomes ready a moment later looks for entries.
     """
-    found = _eligible(now).filter(_SOMEBODY_READY | _SOMEBODY_SOON, owner=owner).exclude(line="")
-    entry = found.first()
-    if entry is None:
+    if (head := lines.entry_of(owner, now=now)) is None:
         return False
-    reach = _reach() if entry.wants == WANTS_DIAL else {}
-    if entry.wants == WANTS_AGENT:
-        somebody = _takers(lines.head_of(entry), now).exists()
+    reach = _reach() if head.line.wants == WANTS_DIAL else {}
+    if head.line.wants == WANTS_AGENT:
+        somebody = _takers(head, now).exists()
     else:
-        somebody = _soon_free(now, reach).filter(audience.agents_of(entry.keys)).exists()
+        somebody = _soon_free(now, reach).filter(audience.agents_of(head.line.keys)).exists()
     if not somebody:
         return False
     with transaction.atomic():
         _lock()
-        if (entry := found.first()) is None:
+        # What was read may be over. What it wants is: else its owner has it matched again.
+        again = lines.entry_of(owner, now=now)
+        if again is None or again.line.wants != head.line.wants:
             return False
-        head = lines.head_of(entry)
         if head.line.wants == WANTS_AGENT:
-            return any(_reserve(pk, name, head, now) for pk, name in _takers(head, now)[:5])
-        return _grant_where_room([head], reach, now)
+            return any(_reserve(pk, name, again, now) for pk, name in _takers(again, now)[:5])
+        return _grant_where_room([again], reach, now)
 
 
 def match_agent(name: str, *, now: datetime) -> bool:
@@ -143,11 +134,6 @@ def _lock() -> None:
 
 def _ready() -> QuerySet[Agent]:
     return Agent.objects.filter(~_BUSY_PHONE, state=Agent.State.READY)
-
-
-def _eligible(now: datetime) -> QuerySet[QueueEntry]:
-    # An owner whose last agent is not yet given back waits for that: one agent an owner.
-    return QueueEntry.objects.filter(~_HAS_AGENT, ~_OUT_OF_REACH, eligible_at__lte=now)
 
 
 # Agents for customers on the line
@@ -272,14 +258,7 @@ def _expected(
 
     With `before` only those compete whose place is earlier.
     """
-    dialled = Q(granted=True, granted_until__gt=now)
-    on_the_line = Q(wants=WANTS_AGENT, eligible_at__isnull=False)
-    competing = QueueEntry.objects.filter(~_HAS_AGENT, dialled | on_the_line).order_by()
-    if before is not None:
-        competing = competing.filter(place_at__lt=before)
-    counted: defaultdict[pacing.Line, int] = defaultdict(int)
-    for queue, keys, number in competing.values_list("queue", "keys").annotate(Count("pk")):
-        counted[pacing.Line(queue, frozenset(keys))] += number
+    counted = {pacing.Line(*line): number for line, number in lines.counted(now, before).items()}
     wanted = frozenset().union(*(line.keys for line in (*counted, *asking)))
     agents = [
         Soon(frozenset(key for key in wanted if routing.serves(agent.profile, [key])), agent.free_at)

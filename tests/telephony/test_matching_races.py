@@ -145,7 +145,7 @@ def idle_beside_somebody() -> list[tuple[str, str]]:
     """Ready agents, each with somebody who waits for them."""
     now = timezone.now()
     ready = profiles(Agent.objects.filter(state=State.READY)).values()
-    waiters = [lines.head_of(entry).waiter for entry in QueueEntry.objects.filter(eligible_at__lte=now)]
+    waiters = [head.waiter for head in lines.heads(lines.waiting(), now=now, most=100)]
     return [
         (profile.name, waiter.owner)
         for profile in ready
