@@ -28,7 +28,7 @@ from callbacksite.celery import app
 from scheduling import heartbeats, timers, totals
 from scheduling.models import Timer, Total
 from scheduling.totals import REGISTRY
-from telephony.models import Agent, QueueMeasure, RoutePoint
+from telephony.models import Agent, QueueAccuracy, QueueMeasure, RoutePoint
 from tests.world import HUMAN, World
 
 TOKEN = "scrape-me"
@@ -191,6 +191,31 @@ def test_how_the_service_stands_is_read_from_what_is_stored() -> None:
     QueueMeasure.objects.create(queue="Billing_VQ", what="start", seconds=90.5, measured_at=world.now())
     assert gauge("callbacksite_queue_measured_seconds", queue="Billing_VQ", what="start") == 90.5
     assert gauge("callbacksite_legs", switch="SIP_Switch", party="customer", state="up") == 1
+
+
+def test_how_right_estimates_are() -> None:
+    QueueMeasure.objects.create(queue="Billing_VQ", what="no_show", seconds=0.3, measured_at=datetime.now(UTC))
+    figures_of_a_day = {"bias": -12.5, "mean_absolute": 31.0, "p90_absolute": 75.0, "within_p90": 0.885}
+    known: dict[str, Any] = {"queue": "Billing_VQ", "computed_at": datetime.now(UTC)}
+    QueueAccuracy.objects.create(hours=24, judged=120, abandoned=7, put_off=4, **known, **figures_of_a_day)
+    # Where nobody was served there is no error to tell.
+    QueueAccuracy.objects.create(hours=168, judged=0, abandoned=1, put_off=0, **known)
+    told = exposed()
+
+    def of(name: str, /, **labels: str) -> float | None:
+        return told.get((name, tuple(sorted({"queue": "Billing_VQ", **labels}.items()))))
+
+    errors = [
+        [of("callbacksite_estimate_error_seconds", hours=hours, figure=figure) for figure in list(figures_of_a_day)[:3]]
+        for hours in ("24", "168")
+    ]
+    assert errors == [[-12.5, 31.0, 75.0], [None, None, None]]
+    assert of("callbacksite_estimate_within_p90_ratio", hours="24") == 0.885
+    assert of("callbacksite_estimate_within_p90_ratio", hours="168") is None
+    settled = [of("callbacksite_estimates_settled", hours="24", outcome=o) for o in ("served", "left", "put_off")]
+    assert settled == [120, 7, 4]
+    assert of("callbacksite_queue_measured_ratio", what="no_show") == 0.3
+    assert of("callbacksite_queue_measured_seconds", what="no_show") is None
 
 
 def test_no_customer_is_found_in_the_metrics() -> None:
