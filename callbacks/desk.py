@@ -11,12 +11,12 @@ from callbacks.flow.events import Disposed, Event, HoldChanged, HungUp, PreviewA
 from callbacks.flow.options import FLOW_OPTIONS, FlowOptions
 from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.stages.talking import AGAIN, choices
-from callbacks.models import Attempt, Callback
+from callbacks.models import Attempt, Callback, JournalEntry
 from callbacks.promises import NotAvailable, SlotFull
 from callbacks.records import Turns
 from scheduling.availability import Offer
 from services import resolution
-from telephony import blocklist
+from telephony import audience, blocklist, targets
 from telephony.events import Party
 from telephony.upwards import Choice, Description, DeskStage, Handled, NotPossible, TooLate
 
@@ -31,6 +31,8 @@ STAGES: dict[Stage, DeskStage] = {
     Stage.TALKING: DeskStage.TALKING,
     Stage.DISPOSITION: DeskStage.DISPOSITION,
 }
+# Lines of the timeline of which no call came, by their kind.
+REFUSED = {"rejected": "REJECTED", "lapsed": "NO DECISION"}
 # At most so many calls of a day are listed.
 MOST_HANDLED = 200
 
@@ -163,12 +165,15 @@ def _lines(callback: Callback, stage: DeskStage) -> tuple[tuple[str, str], ...]:
 
 
 def _why(session: Session, options: FlowOptions | None) -> str:
-    """Why it came to this agent."""
-    if options is None:
+    """Why it came to this agent: they were asked for, or are one of those whom the service looks for."""
+    if options is None or not session.agent:
         return ""
-    if options.preferred_agent and options.preferred_agent == session.agent:
+    if options.preferred_agent == session.agent:
         return "The customer asked for you."
-    return f"You belong to {options.target}." if not options.target.lstrip().startswith("[") else ""
+    profile = audience.profile_of(session.agent)
+    steps = targets.parse(options.target).steps if profile else ()
+    means = next((step.target for step in steps if profile and step.target.matches(profile)), None)
+    return f"You are one of {means}." if means else ""
 
 
 def _times(callback: Callback, session: Session, now: datetime) -> tuple[datetime, ...]:
@@ -186,13 +191,13 @@ def _times(callback: Callback, session: Session, now: datetime) -> tuple[datetim
 
 
 def handled_by(agent: str, *, since: datetime, now: datetime) -> list[Handled]:
-    """What came to an agent since then, newest first, at most 200."""
+    """What came to an agent since then, calls and previews that came to nothing, newest first, at most 200."""
     attempts = (
         Attempt.objects.filter(party=Party.AGENT, agent=agent, began_at__gte=since)
         .select_related("callback")
         .order_by("-began_at")[:MOST_HANDLED]
     )
-    return [
+    called = [
         Handled(
             at=attempt.began_at,
             number=attempt.callback.masked_number,
@@ -202,6 +207,16 @@ def handled_by(agent: str, *, since: datetime, now: datetime) -> list[Handled]:
         )
         for attempt in attempts
     ]
+    refused = (
+        JournalEntry.objects.filter(kind__in=REFUSED, data__agent=agent, at__gte=since)
+        .select_related("callback")
+        .order_by("-at")[:MOST_HANDLED]
+    )
+    asked = [
+        Handled(entry.at, entry.callback.masked_number, entry.callback.service_name, None, REFUSED[entry.kind])
+        for entry in refused
+    ]
+    return sorted([*called, *asked], key=lambda each: each.at, reverse=True)[:MOST_HANDLED]
 
 
 def _talk(attempt: Attempt, now: datetime) -> timedelta | None:

@@ -133,7 +133,11 @@ class JournalEntry(models.Model):
 
     class Meta:
         verbose_name_plural = "journal"
-        indexes = [models.Index(fields=["callback", "id"], name="journal_timeline")]
+        indexes = [
+            models.Index(fields=["callback", "id"], name="journal_timeline"),
+            # An agent's day at the desk: the previews that came to nothing.
+            models.Index(fields=["at"], name="journal_refused", condition=Q(kind__in=["rejected", "lapsed"])),
+        ]
 
     def __str__(self) -> str:
         return self.text

@@ -9,7 +9,7 @@ import pytest
 from callbacks import actions, desk
 from callbacks.models import Attempt, Callback
 from telephony import agents
-from telephony.models import Agent, BlockedNumber, Leg, QueueEntry
+from telephony.models import Agent, AgentSkill, BlockedNumber, Leg, QueueEntry, Skill
 from telephony.switch import LegState
 from telephony.upwards import Choice, DeskStage, NotPossible, TooLate
 from tests.world import HUMAN, World
@@ -201,6 +201,10 @@ def test_as_many_rejections_as_are_allowed_end_it() -> None:
         decide(world, desk.reject, callback, offered(world, callback).reservation)
     callback = world.finish(callback)
     assert callback.reason == "AGENT_PREVIEW_CANCEL_AFTER_2REJECTS"
+    # It is part of both agents' day.
+    for agent in ("ann", "kate"):
+        (refused,) = desk.handled_by(agent, since=world.now() - timedelta(hours=1), now=world.now())
+        assert (refused.number, refused.talk, refused.outcome) == ("9165***32", None, "REJECTED")
     assert not Leg.objects.exists()
 
 
@@ -387,3 +391,27 @@ def test_an_agents_day() -> None:
     assert (call.number, call.title, call.outcome) == ("9165***88", "voice-userterm-immediate", "CONNECTED")
     assert call.talk is not None
     assert desk.handled_by("ann", since=world.now() - timedelta(hours=8), now=world.now()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({}, "You are one of Billing@StatServer.GA."),
+        (
+            {
+                "_target": "[{'target':'?:English>5@StatServer.GA','timeout':'60','clear':false},"
+                "{'target':'kate@StatServer.A'}]"
+            },
+            "You are one of ?:English>5@StatServer.GA.",
+        ),
+        ({"_preferred_agent": "kate"}, "The customer asked for you."),
+    ],
+)
+def test_the_agent_is_told_why_it_came_to_them(options: dict[str, str], why: str) -> None:
+    world = preview(**options)
+    AgentSkill.objects.create(agent=Agent.objects.get(), skill=Skill.objects.create(name="English"), level=10)
+    callback = world.start()
+    offered(world, callback)
+    shown = desk.describe(callback.pk, world.now())
+    assert shown is not None
+    assert shown.why == why

@@ -60,11 +60,12 @@ def on_previewing(turn: Turn, event: Event) -> bool:
 def _rejected(turn: Turn, actor: str) -> None:
     """Another agent is asked, or it is given up; a refusal is no attempt at the customer."""
     options = turn.options
+    agent = turn.session.agent
     rejects, most = turn.session.rejects + 1, options.agent_preview_allow_reject
     transitions.pass_over(turn, pause=options.agent_reject_retry_timeout)
     transitions.let_agent_go(turn, "rejected")
     turn.session = replace(turn.session, rejects=rejects)
-    turn.note("rejected", f"Agent {actor} rejected it, the {rejects}. of {most}.", agent=actor)
+    turn.note("rejected", f"Agent {actor} rejected it, the {rejects}. of {most}.", agent=agent)
     if rejects >= most:
         transitions.end(turn, Reason.after_rejects(rejects), f"Given up after {rejects} rejected previews.")
     elif pause := options.agent_reject_retry_timeout:
