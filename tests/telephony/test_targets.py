@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from operator import eq, ge, gt, le, lt, ne
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -318,6 +320,17 @@ def test_the_longest_list_is_read_quickly() -> None:
     began = time.perf_counter()
     assert len(parse(text).steps) == 15
     assert time.perf_counter() - began < 1
+
+
+def test_what_the_documentation_shows_can_be_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "targets.md").read_text()
+    [example] = re.findall(r"```\n(\[.*?\])\n```", page, re.DOTALL)
+    plan = parse(example)
+    assert [step.target.key for step in plan.steps] == ["A:kate", "GA:Billing", "?:Billing>0"]
+    assert [step.clear for step in plan.steps] == [False, True, True]
+    for text in ("Billing@.GA", "?:English>=20&Loans>2@StatServer.GA", "English=20&Loans=2@StatServer.??"):
+        assert f"`{text}`" in page
+        parse(text)
 
 
 @pytest.mark.parametrize("key", ["", "Q:x", "A:", "kate", "?:", "?:a"])
