@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -20,11 +21,11 @@ KATE = WantedLeg(attempt=1, ring_seconds=10, agent="kate", hears=PATIENCE)
 ANN = WantedLeg(attempt=1, ring_seconds=10, route_point="8999@SIP_Switch", number="4711", hears=MUSIC)
 
 
-def leg(party: Party, state: LegState = LegState.UP, *, attempt: int = 1, **more: object) -> Leg:
+def leg(party: Party, state: LegState = LegState.UP, *, attempt: int = 1, **more: Any) -> Leg:
     return Leg(id=f"cb-1-{party}-{attempt}", party=party, attempt=attempt, state=state, switch_id=7, **more)
 
 
-def hears_music() -> dict[str, object]:
+def hears_music() -> dict[str, Any]:
     return {"sounds": 1, "sounds_taken": True, "sounds_over": False}
 
 
