@@ -15,7 +15,14 @@ from django.conf import settings
 
 class AccessLog(Logger):  # type: ignore[misc]  # gunicorn brings no types
     """Addresses as they were sent and without their query: a query may hold a customer's number, and a path whose
-    escapes were resolved could write lines of its own."""
+    escapes were resolved could write lines of its own.
+
+    That nothing has changed on a page is not told: each open desk would write more than one line a second.
+    """
+
+    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> None:
+        if req.method != "GET" or not str(resp.status).startswith("204"):
+            super().access(resp, req, environ, request_time)
 
     def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> dict[str, Any]:
         atoms: dict[str, Any] = super().atoms(resp, req, environ, request_time)

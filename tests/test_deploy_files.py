@@ -174,6 +174,9 @@ def web(**environment: str) -> Iterator[tuple[str, Path]]:
         folder = Path(name)
         (folder / "echo.py").write_text(
             "def application(environ, start):\n"
+            "    if environ['PATH_INFO'] == '/unchanged':\n"
+            "        start('204 No Content', [])\n"
+            "        return []\n"
             "    start('200 OK', [('Content-Type', 'text/plain')])\n"
             "    if environ['PATH_INFO'] == '/long':\n"
             "        return [b'x' * 8123]\n"
@@ -208,10 +211,11 @@ def test_the_web_believes_the_proxy_alone(proxies: str, answer: str) -> None:
         assert client.get(url, headers=headers).text == answer
 
 
-def test_the_access_log_has_neither_numbers_nor_forged_lines() -> None:
+def test_the_access_log_has_neither_numbers_nor_forged_lines_nor_refreshes_that_found_nothing_new() -> None:
     with web(LOG_FORMAT="json", LOG_LEVEL="INFO") as (url, log), httpx2.Client(trust_env=False) as client:
         client.get(f"{url}/genesys/1/service/callback%0Aforged?_customer_number=442012345610")
         client.get(f"{url}/442012345610")
+        client.get(f"{url}/unchanged")
         client.get(f"{url}/long")
         until = time.monotonic() + 10
         while "/long" not in log.read_text() and time.monotonic() < until:
