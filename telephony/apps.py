@@ -7,9 +7,11 @@ class TelephonyConfig(AppConfig):
 
     def ready(self) -> None:
         from scheduling import tick
-        from telephony import configuration, due, kinds, preview
+        from services import readiness
+        from telephony import configuration, due, kinds, preview, remarks
 
         kinds.register()
         configuration.register()
         preview.register()
+        readiness.register(remarks.unreached_targets)
         tick.register(due.SOURCES)

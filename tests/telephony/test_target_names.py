@@ -7,7 +7,7 @@ import json
 import pytest
 
 from services.models import ConfiguredService
-from telephony import kinds, uses
+from telephony import kinds, remarks, uses
 from telephony.models import Agent, AgentGroup, AgentSkill, Place, PlaceGroup, QueueEntry, Skill, Switch
 from tests.factories import NOON, ServiceFactory
 
@@ -103,6 +103,33 @@ def test_what_targets_name_says_where(kate: Agent) -> None:
 def test_a_place_where_somebody_works_is_in_use(kate: Agent) -> None:
     Agent.objects.update(state=Agent.State.READY)
     assert uses.of_place(Place.objects.get()) == ["agent kate sits there"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("61", []),
+        (
+            "60",
+            [
+                "_urs_queued_ttl: a callback is given up after 60 s, before its list of targets comes to kate@.A, "
+                "unless others are skipped."
+            ],
+        ),
+        (
+            "30",
+            [
+                "_urs_queued_ttl: a callback is given up after 30 s, before its list of targets comes to ?:English=20, "
+                "kate@.A, unless others are skipped."
+            ],
+        ),
+        ("$patience$", []),
+    ],
+)
+def test_targets_that_are_never_come_to(limit: str, said: list[str]) -> None:
+    texts = {"_target": as_list("Billing@.GA", "?:English=20", "kate@.A"), "_urs_queued_ttl": limit}
+    assert [str(warning) for warning in remarks.unreached_targets()(texts)] == said
+    assert not list(remarks.unreached_targets()({**texts, "_target": "Billing@.GA"}))
 
 
 def test_a_list_of_fifteen_can_be_stored(kate: Agent) -> None:
