@@ -26,6 +26,7 @@ from telephony.events import AgentReserved, DialGranted
 from telephony.lines import Head
 from telephony.models import Agent, Leg, QueueEntry, QueueMeasure
 from telephony.pacing import Expected, Soon
+from telephony.ready import ready
 from telephony.switch import LegState
 from telephony.targets import Profile
 
@@ -85,9 +86,9 @@ def match_agent(name: str, *, now: datetime) -> bool:
     Who is on the line comes before who is to be dialled. One to be dialled who is starved, and of an earlier place
     than the caller who gets this agent, is dialled all the same, and is then the first to get the next one.
     """
-    if not (known := lines.waiting()) or not (found := audience.profiles(_ready().filter(name=name))):
+    if not (known := lines.waiting()) or (found := ready(name)) is None:
         return False
-    [(agent, profile)] = found.items()
+    agent, profile = found
     served_by = [line for line in known if routing.serves(profile, line.keys)]
     if not served_by:
         return False
@@ -146,27 +147,27 @@ def _takers(head: Head, now: datetime) -> QuerySet[Agent, tuple[int, str]]:
 
 def _reserve_agents(callers: list[lines.Line], agents: list[_Free], now: datetime, until: float) -> int:
     """Give every agent who is ready and whom somebody on the line wants to the first of them."""
-    ready = {agent.profile.name: agent for agent in agents if agent.free_at is None}
-    open_lines = [line for line in callers if any(routing.serves(one.profile, line.keys) for one in ready.values())]
+    free = {agent.profile.name: agent for agent in agents if agent.free_at is None}
+    open_lines = [line for line in callers if any(routing.serves(one.profile, line.keys) for one in free.values())]
     if not open_lines:
         return 0
-    most = max(1, min(len(ready), PASS_LIMIT // len(open_lines)))
+    most = max(1, min(len(free), PASS_LIMIT // len(open_lines)))
     found = {head.owner: head for head in lines.heads(open_lines, now=now, most=most)}
-    waiters, profiles = [head.waiter for head in found.values()], [agent.profile for agent in ready.values()]
+    waiters, profiles = [head.waiter for head in found.values()], [agent.profile for agent in free.values()]
     served = 0
     for waiter, profile in routing.assign(waiters, profiles, now):
-        agent = ready.pop(profile.name)
+        agent = free.pop(profile.name)
         served += _reserve(agent.pk, profile.name, found[waiter.owner], now)
         # However slow it was to look: somebody is served in each batch.
         if served and time.monotonic() >= until:
             return served
     # Whom the first of their lines are not offered may still have somebody behind them.
-    for name in {name for waiter in waiters for name in waiter.passed_over} & ready.keys():
-        served_by = [line for line in open_lines if routing.serves(ready[name].profile, line.keys)]
+    for name in {name for waiter in waiters for name in waiter.passed_over} & free.keys():
+        served_by = [line for line in open_lines if routing.serves(free[name].profile, line.keys)]
         behind = lines.heads(served_by, now=now, agent=name)
         if behind:
             first = min(behind, key=lambda head: routing.rank(head.waiter, now))
-            served += _reserve(ready[name].pk, name, first, now)
+            served += _reserve(free[name].pk, name, first, now)
     return served
 
 

@@ -9,8 +9,10 @@ from unittest import mock
 import pytest
 
 from telephony import lines, matching, plans, queues, upwards
+from telephony.audience import profiles
 from telephony.events import AgentReserved
 from telephony.models import Agent, Call, Leg, QueueEntry
+from telephony.ready import ready
 from telephony.switch import LegState
 from tests.factories import NOON
 from tests.telephony.waiting import Recorder, State, floor, hire, minutes, seconds, take_place
@@ -328,3 +330,16 @@ def test_a_phone_that_is_busy_makes_its_agent_unmatchable(told: Recorder) -> Non
     leg.save(update_fields=["state"])
     assert matching.match_agent("kate", now=NOON + seconds(1))
     assert told.reserved == [("ada", "kate")]
+
+
+def test_who_is_ready_is_what_the_audience_says_of_them() -> None:
+    hire("kate", "Billing", "Sales", place="Desk1", skills={"English": 5, "Loans": 0})
+    floor("Floor2", "Desk1")
+    floor("Everywhere", "Desk1")
+    hire("liam")
+    hire("mona", state=State.NOT_READY)
+    for name in ("kate", "liam"):
+        pk, profile = ready(name) or pytest.fail("is ready")
+        assert {pk: profile} == profiles(Agent.objects.filter(name=name))
+        assert profile.skills == profiles(Agent.objects.filter(name=name))[pk].skills
+    assert ready("mona") is None
