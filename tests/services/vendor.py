@@ -210,8 +210,7 @@ OWN_OPTIONS = {
     "_wrap_up_time": "10",
 }
 
-# Every value that the functional tests of release 8.5.110 configure a callback service with. A list of targets is left
-# out: the kind of targets does not know lists yet.
+# Every value that the functional tests of release 8.5.110 configure a callback service with.
 CONFIGURED_VALUES: dict[str, tuple[str, ...]] = {
     "_agent_availability_notification_delay": ("30",),
     "_agent_disposition_timeout": ("45",),
@@ -307,7 +306,10 @@ CONFIGURED_VALUES: dict[str, tuple[str, ...]] = {
     "_status_notification_provider": ("",),
     "_status_notification_target": ("http://webhook:8080/events", ""),
     "_status_notification_type": ("httpcb", ""),
-    "_target": ("Customer_Service@Stat_Server.GA",),
+    "_target": (
+        "Customer_Service@Stat_Server.GA",
+        "[{'target':'Customer_Service@Stat_Server.GA','timeout':'15','clear':true}]",
+    ),
     "_throttle_callbacks_per_service_1": ("500",),
     "_throttle_callbacks_per_service_2": ("1000",),
     "_throttle_customer_number_limit": ("600",),
