@@ -34,12 +34,12 @@ SELECT queue, keys, target_key, count(*), count(*) FILTER (WHERE before),
 FROM (
     SELECT entry.queue, entry.keys, entry.target_key, entry.wants, agent.id IS NOT NULL AS served,
         (
-            %(now)s - entry.place_at <= %(starved)s,
-            CASE WHEN %(now)s - entry.place_at > %(starved)s THEN 0 ELSE -entry.priority - coalesce(
-                greatest(entry.priority_increment, 0) * floor(
-                    greatest(extract(epoch FROM %(now)s - entry.place_at), 0) / nullif(entry.priority_interval, 0)
-                ), 0)
-            END,
+            entry.place_at >= %(starved_before)s,
+            CASE WHEN entry.place_at < %(starved_before)s THEN 0 ELSE -entry.priority - CASE
+                WHEN entry.priority_interval > 0 AND entry.priority_increment > 0 THEN entry.priority_increment * floor(
+                    greatest(date_part('epoch', %(now)s - entry.place_at), 0) / entry.priority_interval)
+                ELSE 0
+            END END,
             entry.place_at,
             entry.owner
         ) < (%(is_fresh)s, %(urgency)s, %(place_at)s, %(owner)s) AND entry.owner <> %(owner)s AS before
@@ -135,7 +135,7 @@ class Situation:
         self._place = place
         self._groups = _groups(place.rank, now)
         own: list[Line] = [(place.queue, span.keys) for span in place.spans]
-        lines = {*self._groups, *own}
+        lines = frozenset({*self._groups, *own})
         keys = frozenset().union(*(line_keys for _, line_keys in lines))
         self._figures = measures.figures({queue for queue, _ in lines}, now)
         self._agents = _agents(workforce.at_work(keys, now), lines)
@@ -202,7 +202,7 @@ def _groups(rank: routing.Rank, now: datetime) -> dict[Line, _Group]:
     asked: dict[str, Any] = {"is_fresh": is_fresh, "urgency": urgency, "place_at": place_at, "owner": owner}
     found: dict[Line, _Group] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_LINES, asked | {"now": now, "starved": routing.STARVED})
+        cursor.execute(_LINES, asked | {"now": now, "starved_before": now - routing.STARVED})
         for queue, keys, target_key, *counts in cursor.fetchall():
             # An entry of the release before has no keys until the tick gives it some.
             line = (queue, frozenset(keys) or frozenset({target_key}))
@@ -210,14 +210,21 @@ def _groups(rank: routing.Rank, now: datetime) -> dict[Line, _Group]:
     return found
 
 
-def _agents(at_work: list[workforce.AtWork], lines: set[Line]) -> list[AgentsNow]:
-    serves: dict[frozenset[str], frozenset[Line]] = {}
-    for kind in {each.serves for each in at_work}:
-        serves[kind] = frozenset(line for line in lines if not kind.isdisjoint(line[1]))
+# Which lines each kind of agents served, for the lines of the last estimate: mostly those of the next one.
+_last_lines: tuple[frozenset[Line], dict[frozenset[str], frozenset[Line]]] = (frozenset(), {})
+
+
+def _agents(at_work: list[workforce.AtWork], lines: frozenset[Line]) -> list[AgentsNow]:
+    global _last_lines
+    if _last_lines[0] != lines:
+        _last_lines = (lines, {})
+    known = _last_lines[1]
+    for kind in {each.serves for each in at_work} - known.keys():
+        known[kind] = frozenset(line for line in lines if not kind.isdisjoint(line[1]))
     return [
-        AgentsNow(serves[each.serves], busy_for=each.busy_for, ends_in=each.ends_in)
+        AgentsNow(known[each.serves], busy_for=each.busy_for, ends_in=each.ends_in)
         for each in at_work
-        if serves[each.serves]
+        if known[each.serves]
     ]
 
 

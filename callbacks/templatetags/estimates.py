@@ -7,6 +7,8 @@ from django import template
 register = template.Library()
 
 NONE = "\N{EN DASH}"
+# A number stays on one line with its unit.
+SPACE = "\N{NO-BREAK SPACE}"
 
 
 @register.filter
@@ -16,9 +18,10 @@ def duration(seconds: float | None) -> str:
         return NONE
     whole = round(abs(seconds))
     if whole < 60:
-        return f"{whole} s"
+        return f"{whole}{SPACE}s"
     high, low, units = (*divmod(whole, 60), ("min", "s")) if whole < 3600 else (*divmod(whole // 60, 60), ("h", "min"))
-    return f"{high} {units[0]} {low:02d} {units[1]}" if low else f"{high} {units[0]}"
+    parts = [str(high), units[0], *([f"{low:02d}", units[1]] if low else [])]
+    return SPACE.join(parts)
 
 
 @register.filter
