@@ -35,8 +35,10 @@ LONGEST = 86400.0
 PRECISION = 0.25
 # Less than that is nothing.
 NOTHING = 1e-9
-# Rivals are looked for among so many pairs of a line and a kind of agents that serves it; with more, all compete.
-MOST_PAIRS = 1000
+# So many pairs of a line and a kind of agents that serves it are told apart; of more it is said when all is done.
+MOST_PAIRS = 200
+# The median of the time to one event of a Poisson process, by its mean.
+ONE_MORE = 0.69
 
 # By how much the handling time of the next hour may differ from what was measured, as a share.
 UNSURE = 0.1
@@ -149,7 +151,7 @@ class Outlook:
         for each in agents:
             if each.number and (serves := each.serves.intersection(self._work)):
                 self._crews[serves].add(each)
-        self._of_lines: dict[frozenset[Line], _Crew] = {}
+        self._together: dict[frozenset[sharing.Kind], _Crew] = {}
 
     def expect(self, *, ready_in: float = 0.0, more: int = 0) -> Expectation | None:
         """The wait of one who can take an agent in `ready_in` seconds at the earliest, behind `more` of their line.
@@ -159,9 +161,13 @@ class Outlook:
         if not any(self._line in kind for kind in self._crews):
             return None
         work = self._work | {self._line: self._work[self._line] + self._calls(self._line, more)}
-        ewt, lines = self._median(work)
-        p90 = max(self._until(lines, work, NINE_OF_TEN), self._until(frozenset({self._line}), work, NINE_OF_TEN))
-        corrected = max(ewt * self._own.correction.ewt, ready_in)
+        own = self._crew(frozenset(kind for kind in self._crews if self._line in kind))
+        ewt = own.until(work[self._line], self._own, MEDIAN)
+        shared = self._behind_all(ewt, work)
+        # Those of other lines who come first are so many more who are ahead, as far as they take agents of this one.
+        ahead = work[self._line] if shared == ewt else max(own.taken(shared) - ONE_MORE, work[self._line])
+        p90 = own.until(ahead, self._own, NINE_OF_TEN)
+        corrected = max(shared * self._own.correction.ewt, ready_in)
         return Expectation(corrected, max(p90 * self._own.correction.p90, corrected))
 
     def _calls(self, line: Line, number: int) -> float:
@@ -169,35 +175,39 @@ class Outlook:
         measured = self._measured[line]
         return number * (1 - measured.no_show) * measured.handling / max(self._own.handling, 1.0)
 
-    def _median(self, work: Mapping[Line, float]) -> tuple[float, frozenset[Line]]:
-        """When the line is served, and the lines that decide it: more and more rivals, until something is left."""
-        lines = frozenset({self._line})
-        until = self._until(lines, work, MEDIAN)
-        while len(work) > 1 and until < LONGEST:
-            found = self._rivals(work, until)
-            if found is None or found <= lines:
-                break
-            later = self._until(found, work, MEDIAN)
-            if later <= until:
-                break
-            until, lines = later, found
-        return until, lines
+    def _behind_all(self, alone: float, work: Mapping[Line, float]) -> float:
+        """When an agent is left for the line by those ahead in all lines; `alone`: by those of its own line."""
+        rivals = {each for kind in self._crews if self._line in kind for each in kind} - {self._line}
+        if not any(work[each] for each in rivals) or alone >= LONGEST:
+            return alone
+        if self._is_left(alone, work):
+            return alone
+        # At the latest when all is done, or by those who serve nobody else.
+        served = frozenset(each for kind in self._crews for each in kind)
+        everybody = self._crew(frozenset(self._crews))
+        latest = everybody.until(sum(work[each] for each in served), self._own, MEDIAN)
+        if frozenset({self._line}) in self._crews:
+            theirs = self._crew(frozenset({frozenset({self._line})}))
+            latest = min(latest, theirs.until(work[self._line], self._own, MEDIAN))
+        low, high = alone, max(latest, alone)
+        if sum(len(kind) for kind in self._crews) <= MOST_PAIRS:
+            while high - low > max(1.0, high / 100):
+                middle = (low + high) / 2
+                low, high = (low, middle) if self._is_left(middle, work) else (middle, high)
+        return high
 
-    def _rivals(self, work: Mapping[Line, float], until: float) -> frozenset[Line] | None:
-        if sum(len(kind) for kind in self._crews) > MOST_PAIRS:
-            return frozenset(line for kind in self._crews for line in kind)
-        capacity = {kind: crew.taken(until) for kind, crew in self._crews.items()}
-        return sharing.rivals(self._line, work, capacity)
+    def _is_left(self, at: float, work: Mapping[Line, float]) -> bool:
+        capacity = {kind: crew.taken(at) for kind, crew in self._crews.items()}
+        return sharing.left_for(self._line, work, capacity, most=1.0) >= ONE_MORE
 
-    def _until(self, lines: frozenset[Line], work: Mapping[Line, float], quantile: float) -> float:
-        """When, in seconds from now, the agents of the lines have taken all their work and one more."""
-        if lines not in self._of_lines:
-            together = self._of_lines[lines] = _Crew(self._own)
-            for kind, crew in self._crews.items():
-                if kind & lines:
-                    together.join(crew)
+    def _crew(self, kinds: frozenset[sharing.Kind]) -> _Crew:
+        """All agents of some kinds together."""
+        if kinds not in self._together:
+            together = self._together[kinds] = _Crew(self._own)
+            for kind in kinds:
+                together.join(self._crews[kind])
             together.close()
-        return self._of_lines[lines].until(sum(work[line] for line in lines), self._own, quantile)
+        return self._together[kinds]
 
 
 class _Crew:

@@ -1,8 +1,7 @@
-"""Who competes with a line for the agents that it shares with others. Pure.
+"""What those ahead leave for a line of the agents that it shares with others. Pure.
 
-Those ahead are given what agents can do, each line first what only it can use; the lines that then could do with the
-agents of the one who asks, and whose own are used up, are its rivals. By the max-flow min-cut theorem it is then the
-rivals and nobody else who decide when it is served.
+Those ahead are given as many of the calls that agents can take as can be given to them at all; what is then left for
+one more of a line is found by handing agents on from line to line (augmenting paths of the maximum flow).
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ Kind = frozenset[Line]
 NOTHING = 1e-6
 
 
-def rivals(line: Line, work: Mapping[Line, float], capacity: Mapping[Kind, float]) -> Kind | None:
-    """The lines, `line` among them, whose agents are all used up by those ahead; None if something is left for `line`.
+def left_for(line: Line, work: Mapping[Line, float], capacity: Mapping[Kind, float], *, most: float) -> float:
+    """How many calls are left for one more of a line, `most` at the most.
 
     `work` is how many calls of each line come first, `capacity` how many calls the agents of each kind can take.
     """
@@ -25,26 +24,28 @@ def rivals(line: Line, work: Mapping[Line, float], capacity: Mapping[Kind, float
     kinds = {each: sorted((kind for kind in free if each in kind), key=len) for each in work}
     given: dict[tuple[Line, Kind], float] = {}
     for each in sorted(work, key=lambda one: len(kinds[one])):
-        left = work[each]
-        for kind in kinds[each]:
-            part = min(left, free[kind])
-            if part > 0:
-                given[each, kind] = part
-                free[kind] -= part
-                left -= part
-        while left > NOTHING:
-            path, _ = _path(each, kinds, free, given)
-            if not path:
-                break
-            left -= _give(path, left, free, given)
-    path, reached = _path(line, kinds, free, given)
-    return None if path else reached
+        _serve(each, work[each], kinds, free, given)
+    return _serve(line, most, kinds, free, given)
+
+
+def _serve(
+    line: Line,
+    most: float,
+    kinds: Mapping[Line, list[Kind]],
+    free: dict[Kind, float],
+    given: dict[tuple[Line, Kind], float],
+) -> float:
+    """Give a line what can be given, and return how much that is."""
+    left = most
+    while left > NOTHING and (path := _path(line, kinds, free, given)):
+        left -= _give(path, left, free, given)
+    return most - left
 
 
 def _path(
     line: Line, kinds: Mapping[Line, list[Kind]], free: Mapping[Kind, float], given: Mapping[tuple[Line, Kind], float]
-) -> tuple[list[tuple[Line, Kind]], Kind]:
-    """An augmenting path from a line to something free, or nothing and all lines that were reached on the way."""
+) -> list[tuple[Line, Kind]]:
+    """An augmenting path from what is free, which comes first, to a line; empty if there is none."""
     came_from: dict[Line, tuple[Line, Kind]] = {}
     seen, seen_kinds, ahead = {line}, set[Kind](), deque([line])
     while ahead:
@@ -57,13 +58,13 @@ def _path(
                 path = [(taker, kind)]
                 while path[-1][0] in came_from:
                     path.append(came_from[path[-1][0]])
-                return path, frozenset(seen)
+                return path
             for giver in kind:
                 if giver not in seen and given.get((giver, kind), 0.0) > NOTHING:
                     came_from[giver] = (taker, kind)
                     seen.add(giver)
                     ahead.append(giver)
-    return [], frozenset(seen)
+    return []
 
 
 def _give(
