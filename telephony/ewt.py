@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import exp, expm1, sqrt
+from typing import Any
 
 from telephony import sharing
 from telephony.renewal import END, STEP, STEPS, ages, renewals
@@ -48,12 +49,8 @@ MEDIAN, NINE_OF_TEN = 0.0, 1.2816
 LEARNING = 0.01
 LEAST, MOST = 1 / 3, 3.0
 
-Line = Hashable
-
-
-def wait(ahead: int, handling: timedelta, agents: int) -> timedelta | None:
-    """The plain share of the work: until `telephony.estimates` feeds the outlook. None with nobody logged in."""
-    return ahead * handling / agents if agents else None
+# Whatever the caller tells lines apart by; it can be hashed.
+Line = Any
 
 
 @dataclass(frozen=True)
@@ -180,7 +177,8 @@ class Outlook:
         rivals = {each for kind in self._crews if self._line in kind for each in kind} - {self._line}
         if not any(work[each] for each in rivals) or alone >= LONGEST:
             return alone
-        if self._is_left(alone, work):
+        apart = sum(len(kind) for kind in self._crews) <= MOST_PAIRS
+        if apart and self._is_left(alone, work):
             return alone
         # At the latest when all is done, or by those who serve nobody else.
         served = frozenset(each for kind in self._crews for each in kind)
@@ -190,7 +188,7 @@ class Outlook:
             theirs = self._crew(frozenset({frozenset({self._line})}))
             latest = min(latest, theirs.until(work[self._line], self._own, MEDIAN))
         low, high = alone, max(latest, alone)
-        if sum(len(kind) for kind in self._crews) <= MOST_PAIRS:
+        if apart:
             while high - low > max(1.0, high / 100):
                 middle = (low + high) / 2
                 low, high = (low, middle) if self._is_left(middle, work) else (middle, high)

@@ -7,9 +7,11 @@ one more of a line is found by handing agents on from line to line (augmenting p
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
-Line = Hashable
+# Whatever the caller tells lines apart by; it can be hashed.
+Line = Any
 Kind = frozenset[Line]
 # Work and capacity are in calls; less than that is nothing.
 NOTHING = 1e-6
