@@ -26,7 +26,7 @@ from telephony.events import AgentReserved, DialGranted
 from telephony.lines import Head
 from telephony.models import Agent, Leg, QueueEntry, QueueMeasure
 from telephony.pacing import Expected, Soon
-from telephony.ready import ready
+from telephony.ready import profiles_of, ready
 from telephony.switch import LegState
 from telephony.targets import Profile
 
@@ -286,7 +286,7 @@ def _agents(which: QuerySet[Agent], keys: frozenset[str]) -> list[_Free]:
     rows = list(which.order_by("idle_since", "pk").values_list("pk", "state", "wrap_up_until"))
     if not rows:
         return []
-    profiles = audience.profiles(Agent.objects.filter(pk__in=[pk for pk, _, _ in rows]))
+    profiles = profiles_of([pk for pk, _, _ in rows])
     return [
         _Free(pk, profiles[pk], wrap_up_until if state == Agent.State.WRAP_UP else None)
         for pk, state, wrap_up_until in rows

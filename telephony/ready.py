@@ -1,18 +1,20 @@
-"""An agent who is ready, with what targets ask of them, in one statement: it is asked whenever one turns ready.
+"""What targets ask of the agents whom the matcher looks at, in one statement; asked whenever an agent turns ready.
 
-The same as `audience.profiles` for one agent, written out: to make that statement anew takes longer than its answer.
+The same as `audience.profiles`, written out: to make that statement anew takes longer than its answer.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from typing import Any
 
 from django.db import connection
 
 from telephony.targets import Profile
 
-_READY = """
-SELECT agent.id, coalesce(place.name, ''),
+_PROFILES = """
+SELECT agent.id, agent.name, coalesce(place.name, ''),
     ARRAY(
         SELECT one.name FROM telephony_agentgroup_agents AS member
         JOIN telephony_agentgroup AS one ON one.id = member.agentgroup_id WHERE member.agent_id = agent.id
@@ -26,6 +28,8 @@ SELECT agent.id, coalesce(place.name, ''),
         JOIN telephony_skill AS skill ON skill.id = known.skill_id WHERE known.agent_id = agent.id
     )
 FROM telephony_agent AS agent LEFT JOIN telephony_place AS place ON place.id = agent.place_id
+"""
+_READY = f"""{_PROFILES}
 WHERE agent.name = %s AND agent.state = 'ready'
     AND NOT EXISTS (SELECT FROM telephony_leg AS leg WHERE leg.agent_id = agent.id AND leg.state <> 'ended')
 """
@@ -33,11 +37,19 @@ WHERE agent.name = %s AND agent.state = 'ready'
 
 def ready(name: str) -> tuple[int, Profile] | None:
     """The primary key and the profile of an agent who could be given a call now; None of one who could not."""
+    return next(iter(_read(_READY, name).items()), None)
+
+
+def profiles_of(pks: Collection[int]) -> dict[int, Profile]:
+    """The profiles of these agents, by their primary keys."""
+    return _read(f"{_PROFILES} WHERE agent.id = ANY(%s)", list(pks))
+
+
+def _read(statement: str, which: Any) -> dict[int, Profile]:
     with connection.cursor() as cursor:
-        cursor.execute(_READY, [name])
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    pk, place, groups, place_groups, skills = row
-    levels = json.loads(skills) if isinstance(skills, str) else skills
-    return pk, Profile(name, place, frozenset(groups), frozenset(place_groups), levels)
+        cursor.execute(statement, [which])
+        rows = cursor.fetchall()
+    return {
+        pk: Profile(name, place, frozenset(groups), frozenset(place_groups), json.loads(skills))
+        for pk, name, place, groups, place_groups, skills in rows
+    }

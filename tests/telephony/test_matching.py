@@ -12,7 +12,7 @@ from telephony import lines, matching, plans, queues, upwards
 from telephony.audience import profiles
 from telephony.events import AgentReserved
 from telephony.models import Agent, Call, Leg, QueueEntry
-from telephony.ready import ready
+from telephony.ready import profiles_of, ready
 from telephony.switch import LegState
 from tests.factories import NOON
 from tests.telephony.waiting import Recorder, State, floor, hire, minutes, seconds, take_place
@@ -343,3 +343,4 @@ def test_who_is_ready_is_what_the_audience_says_of_them() -> None:
         assert {pk: profile} == profiles(Agent.objects.filter(name=name))
         assert profile.skills == profiles(Agent.objects.filter(name=name))[pk].skills
     assert ready("mona") is None
+    assert profiles_of(list(Agent.objects.values_list("pk", flat=True))) == profiles(Agent.objects.all())
