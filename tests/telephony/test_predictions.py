@@ -89,7 +89,8 @@ def test_how_much_ringing_differs_is_in_the_p90() -> None:
     QueueMeasure.objects.create(queue=QUEUE, what="reach", seconds=25, variance=100, measured=50, measured_at=NOON)
     made = predict("ada", held=5)
     assert made is not None
-    assert (made.plain_ewt, made.ewt, made.p90) == (0, 30, pytest.approx(30 + 1.2816 * 10))
+    assert (made.plain_ewt, made.ewt) == (0, 30)
+    assert made.p90 == pytest.approx(30 + 1.2816 * 10)
 
 
 @pytest.mark.django_db
@@ -99,7 +100,8 @@ def test_what_the_estimator_said_is_kept_without_its_correction() -> None:
         QueueMeasure.objects.create(queue=QUEUE, what=what, seconds=factor, measured_at=NOON)
     made = predict("ada")
     assert made is not None
-    assert (made.ewt, made.plain_ewt) == (pytest.approx(180, abs=1), pytest.approx(90, abs=0.5))
+    assert made.ewt == pytest.approx(180, abs=1)
+    assert made.plain_ewt == pytest.approx(90, abs=0.5)
     assert made.p90 == pytest.approx(2.5 * made.plain_p90)
 
 
@@ -127,7 +129,8 @@ def test_a_new_one_takes_the_place_of_one_that_was_left_open() -> None:
     predict("ada")
     again = predict("ada", seconds=30)
     assert again is not None
-    assert (Prediction.objects.count(), again.made_at, again.plain_ewt) == (1, later(30), pytest.approx(60, abs=0.5))
+    assert (Prediction.objects.count(), again.made_at) == (1, later(30))
+    assert again.plain_ewt == pytest.approx(60, abs=0.5)
 
 
 # Settled
@@ -184,7 +187,7 @@ def test_of_two_who_settle_at_once_one_does() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(Prediction.objects.values_list("waited", flat=True)) == list(range(20))
+    assert list(Prediction.objects.order_by("waited").values_list("waited", flat=True)) == list(range(20))
     # Each once in the measures as well.
     assert QueueMeasure.objects.get(what="waited").measured == 20
 
