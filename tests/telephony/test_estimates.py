@@ -58,7 +58,7 @@ def join(owner: str, minute: float, *, queue: str = "Billing_VQ", target: str = 
 
 
 def expected(
-    ahead: int, *agents: AgentsNow, handling: float = 180.0, line: str = "Billing", **known: float
+    ahead: int, *agents: AgentsNow, handling: float = 180.0, line: str = "Billing", **known: Any
 ) -> Expectation:
     """What the estimator says for so many ahead in the line of Billing."""
     measured = {line: Measured(handling, **known)}
@@ -147,7 +147,8 @@ def test_one_that_the_release_before_put_in_is_in_the_line_of_its_target(billing
         owner="old", queue="Billing_VQ", target_key="GA:Billing", visit=1, place_at=NOON, reserve_seconds=30
     )
     found = estimates.estimate("Billing_VQ", TARGET, now=NOON)
-    assert (found.ahead, found.ewt.total_seconds()) == (1, pytest.approx(expected(1, of_billing()).ewt))
+    assert found.ahead == 1
+    assert found.ewt.total_seconds() == pytest.approx(expected(1, of_billing()).ewt)
     assert ahead_of("old") == 0
 
 
@@ -202,7 +203,8 @@ def test_every_kind_of_target_has_its_agents(billing: AgentGroup, target: str) -
         AgentSkill.objects.create(agent=kate, skill=Skill.objects.create(name=name), level=level)
     join("ada", 0, target=target)
     found = estimates.estimate("Billing_VQ", target, now=NOON)
-    assert (found.agents, found.ewt.total_seconds()) == (1, pytest.approx(expected(1, of_billing()).ewt))
+    assert found.agents == 1
+    assert found.ewt.total_seconds() == pytest.approx(expected(1, of_billing()).ewt)
 
 
 def test_lines_that_share_agents_compete(billing: AgentGroup) -> None:
@@ -425,7 +427,7 @@ def test_positions_in_the_line(billing: AgentGroup) -> None:
 
 
 def placed(told: Expectation, **standing: Any) -> estimates.Position:
-    return estimates.Position(ewt=pytest.approx(told.ewt), p90=pytest.approx(told.p90), **standing)
+    return estimates.Position(ewt=told.ewt, p90=told.p90, **standing)
 
 
 def test_the_position_of_one_that_is_paused_and_without_agents(billing: AgentGroup) -> None:
