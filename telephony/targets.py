@@ -448,8 +448,7 @@ def _read(start: str, text: str) -> Any:
             or set()
         )
     names = [said for name, said in _EXPECTED.items() if name in expected] or ["nothing"]
-    given = text[at : at + 20] or "the end of the text"
-    raise BadValue(given, f"{' or '.join(names)} at {_place(text, at)}")
+    raise BadValue(text[at : at + 20], f"{' or '.join(names)} at {_place(text, at)}")
 
 
 def _place(text: str, at: int) -> str:
