@@ -20,9 +20,9 @@ from tests.simulation.scenarios import SCENARIOS
 
 FOLDER = Path(".local/simulate")
 # Replications by the number of agents: small centres differ more from day to day.
-REPLICATIONS = {3: 10, 30: 4, 300: 2}
+REPLICATIONS = {3: 8, 30: 3, 300: 2}
 PROMISED = ("steady", "morning ramp", "lunch dip")
-PROMISED_AGENTS, PROMISED_REPLICATIONS = 30, 3
+PROMISED_AGENTS, PROMISED_REPLICATIONS = 30, 2
 OURS, LAST = "Callbacksite", "last to enter service"
 
 

@@ -43,7 +43,7 @@ MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 ACT = 0.2
 PICK_UP = (1.0, 3.0)
 # A switch that cannot carry calls is tried again after so long.
-# A measure counts for a fiftieth of the mean, as in the service.
+# A measure counts for so small a part of the mean.
 MEMORY = 300
 TRUNK_PAUSE = timedelta(seconds=30)
 

@@ -153,7 +153,7 @@ def replicate(scenario: Scenario, agents: int, seed: int) -> Day:
         LastToEnterService(),
         Asterisk(),
     ]
-    judge = Judge(everybody, ours, every=max(agents // 30, 1))
+    judge = Judge(everybody, ours, every=max(agents // 15, 1))
     centre.watchers.append(judge)
     services = {line: options(line) for line in centre.lines}
 

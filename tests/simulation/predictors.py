@@ -24,7 +24,7 @@ HANDLING = 180.0
 
 @dataclass
 class Mean:
-    """A running mean and variance, in which a measure counts for a fiftieth once there were fifty."""
+    """A running mean and variance, in which a measure counts for a share of `MEMORY` once there were so many."""
 
     mean: float
     variance: float = 0.0
