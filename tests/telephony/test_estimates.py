@@ -427,7 +427,9 @@ def test_positions_in_the_line(billing: AgentGroup) -> None:
 
 
 def placed(told: Expectation, **standing: Any) -> estimates.Position:
-    return estimates.Position(ewt=told.ewt, p90=told.p90, **standing)
+    # Durations are told in whole microseconds.
+    ewt, p90 = (timedelta(seconds=each).total_seconds() for each in (told.ewt, told.p90))
+    return estimates.Position(ewt=ewt, p90=p90, **standing)
 
 
 def test_the_position_of_one_that_is_paused_and_without_agents(billing: AgentGroup) -> None:
