@@ -68,6 +68,8 @@ MOST_FAILURES = 3
 RETRY_FAILED_AFTER = timedelta(seconds=1)
 # The key under which the customer's data reach the agent as one text (`_attach_udata`).
 USER_DATA = "GMS_UserData"
+# More bytes than that do not fit into the headers of a call.
+MOST_ATTACHED = 2000
 DEFAULT_TTL = timedelta(seconds=86400)
 
 
@@ -435,13 +437,17 @@ def _resolve(callback: Callback) -> tuple[FlowOptions | None, str]:
 
 
 def _attached(callback: Callback, form: str) -> tuple[tuple[str, str], ...]:
-    """The customer's data as an agent's call carries them (`_attach_udata`)."""
+    """The customer's data as an agent's call carries them (`_attach_udata`); the id, where they are too much for it."""
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in callback.user_data.items()}
-    if form == "separate_keys":
-        return tuple(texts.items())
-    if form == "gms_storage_id":
-        return ((USER_DATA, callback.pk),)
-    return ((USER_DATA, json.dumps(texts, ensure_ascii=False)),) if texts else ()
+    in_pairs: dict[str, tuple[tuple[str, str], ...]] = {
+        "separate_keys": tuple(texts.items()),
+        "single_json": ((USER_DATA, json.dumps(texts, ensure_ascii=False)),) if texts else (),
+        "gms_storage_id": ((USER_DATA, callback.pk),),
+    }
+    attached = in_pairs[form]
+    if sum(len(key.encode()) + len(text.encode()) for key, text in attached) > MOST_ATTACHED:
+        return in_pairs["gms_storage_id"]
+    return attached
 
 
 def _count_failure(callback_id: str, error: str, now: datetime) -> None:
