@@ -68,8 +68,8 @@ MOST_FAILURES = 3
 RETRY_FAILED_AFTER = timedelta(seconds=1)
 # The key under which the customer's data reach the agent as one text (`_attach_udata`).
 USER_DATA = "GMS_UserData"
-# More bytes than that do not fit into the headers of a call.
-MOST_ATTACHED = 2000
+# More bytes than that do not fit into the headers of a call, in one and in all of them.
+LONGEST_ATTACHED, MOST_ATTACHED = 1000, 2000
 DEFAULT_TTL = timedelta(seconds=86400)
 
 
@@ -445,7 +445,8 @@ def _attached(callback: Callback, form: str) -> tuple[tuple[str, str], ...]:
         "gms_storage_id": ((USER_DATA, callback.pk),),
     }
     attached = in_pairs[form]
-    if sum(len(key.encode()) + len(text.encode()) for key, text in attached) > MOST_ATTACHED:
+    sizes = [len(key.encode()) + len(text.encode()) for key, text in attached]
+    if max(sizes, default=0) > LONGEST_ATTACHED or sum(sizes) > MOST_ATTACHED:
         return in_pairs["gms_storage_id"]
     return attached
 
