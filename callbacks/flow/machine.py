@@ -45,6 +45,9 @@ from telephony.events import (
 
 Handler = Callable[[Turn, Event], bool]
 
+# An agent is asked, or their phone rings: their reservation lasts as long as the stage.
+ASKS_AGENT = frozenset({Stage.PREVIEWING, Stage.CALLING_AGENT, Stage.CONNECTING})
+
 
 def _nothing(turn: Turn, event: Event) -> bool:
     return False
@@ -86,14 +89,14 @@ def decide(session: Session, options: FlowOptions, event: Event, now: datetime) 
     4. A resource that the stage did not want is given back.
     """
     turn = Turn(session, options, now)
-    if _is_stale(session, event):
+    if _is_stale(session, event, now):
         turn.note("dropped", f"{_name(event)} came too late and changed nothing.")
     elif not (_ends_from_outside(turn, event) or STAGES[session.stage](turn, event) or _is_asked_for(turn, event)):
         _give_back(turn, event)
     return turn.decision()
 
 
-def _is_stale(session: Session, event: Event) -> bool:
+def _is_stale(session: Session, event: Event, now: datetime) -> bool:
     match event:
         case TimerFired(name="stage", visit=visit):
             return visit != session.visit
@@ -101,6 +104,10 @@ def _is_stale(session: Session, event: Event) -> bool:
             return visit != session.visit
         case LegsJoined(agent_attempt=attempt):
             return attempt != session.agent_attempt
+        case ReservationExpired(reservation=reservation) if session.stage in ASKS_AGENT:
+            # It ran out before the callback heard of it, which has prolonged it since.
+            in_time = session.deadline is not None and now < session.deadline
+            return in_time and reservation == session.reservation
     party = getattr(event, "party", None)
     current = {Party.CUSTOMER: session.attempt, Party.AGENT: session.agent_attempt}
     return party is not None and getattr(event, "attempt", None) != current[party]
@@ -160,9 +167,9 @@ def _is_asked_for(turn: Turn, event: Event) -> bool:
             _refuse(turn, f"An act by {actor}", "is not on the line")
         case Disposed(actor=actor):
             _refuse(turn, f"A disposition by {actor}", "takes none")
-        case TargetSwitched(why=why):
+        case TargetSwitched(target=target, why=why):
             if turn.session.stage in projections.IN_QUEUE:
-                turn.note("target", why)
+                turn.note("target", f"Now looking for {target}: {why}.")
         case Paused() | Resumed():
             pass
         case _:

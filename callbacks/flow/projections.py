@@ -54,7 +54,8 @@ WITH_CUSTOMER = frozenset(
 # With a call up, the customer's or that of an agent who was called first.
 WITH_CALL = WITH_CUSTOMER | {Stage.CALLING_AGENT}
 JOINED = frozenset({Stage.JOINING, Stage.TALKING})
-# Between the start of the execution and the agent: the place in the queue is kept all the while.
+# Between the start of the execution and the talk: the place in the queue is kept all the while, and with it the clock
+# of its list of targets.
 IN_QUEUE = frozenset(
     {
         Stage.HELD,
@@ -70,6 +71,7 @@ IN_QUEUE = frozenset(
         Stage.GREETING,
         Stage.WAITING,
         Stage.CONNECTING,
+        Stage.JOINING,
         Stage.RETRYING,
         Stage.PAUSED,
     }

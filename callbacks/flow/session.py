@@ -54,8 +54,9 @@ class Session:
     `attempts_used` counts those that the customer may have noticed. `sounds` numbers the lists that the customer's leg
     hears; `fallback`: the waiting treatment could not be played, the sample is heard instead.
     `reservation` names the reserved agent's reservation; while there is one and it is past the preview, there is a leg
-    of theirs. `rejects` counts refused previews, `passed_over` says who is not offered it for a while. `contacts`
-    counts talks, `disposition` is what the last of them came to (`telephony.upwards.Choice`).
+    of theirs. `agents_failed` counts those who could not be connected, `rejects` refused previews; `passed_over` says
+    who is not offered it for a while. `contacts` counts talks, `disposition` is what the last of them came to
+    (`telephony.upwards.Choice`).
     """
 
     number: str
@@ -93,6 +94,7 @@ class Session:
     on_hold: bool = False
     contacts: int = 0
     disposition: str = ""
+    agents_failed: int = 0
 
 
 SESSION: TypeAdapter[Session] = TypeAdapter(Session)

@@ -27,6 +27,7 @@ RESERVATION_MARGIN = timedelta(seconds=5)
 JOIN_TIMEOUT = timedelta(seconds=25)
 # For so long an agent who refused a callback, or did not react, is not offered it again.
 PASSED_OVER = timedelta(seconds=60)
+LEFT_WHILE_CALLING = "The agent hung up while the customer was being called."
 
 
 def schedule(turn: Turn, **changes: Any) -> None:
@@ -205,12 +206,11 @@ def let_agent_go(turn: Turn, why: str, *, not_ready_reason: str = "", wrap_up: i
 def agent_left_while_calling(turn: Turn) -> None:
     """Who was called first is gone, and nobody is there for the customer: their call is taken back and made again."""
     was_sent = turn.session.stage is not Stage.DIALLING
-    why = "The agent hung up while the customer was being called."
     let_agent_go(turn, "hung up", wrap_up=turn.options.wrap_up_time)
     if was_sent:
-        fail_attempt(turn, DialResult.UNKNOWN, why)
+        fail_attempt(turn, DialResult.UNKNOWN, LEFT_WHILE_CALLING)
     else:
-        turn.note("agent-left", why)
+        turn.note("agent-left", LEFT_WHILE_CALLING)
         reserve(turn)
 
 
@@ -240,6 +240,7 @@ def call_again(turn: Turn, desired_at: datetime, slot: datetime | None) -> None:
         put_off_until=None,
         attempts_before=turn.session.attempt,
         attempts_used=0,
+        agents_failed=0,
         rung_at=None,
         answered_at=None,
         rejects=0,
@@ -377,19 +378,16 @@ def agent_failed(turn: Turn, why: str, *, result: DialResult, not_ready_reason: 
     session = turn.session
     turn.end_attempt(Party.AGENT, result, why)
     turn.agent(ReleaseAgent(session.reservation, not_ready_reason=not_ready_reason, wrap_up_seconds=wrap_up))
+    turn.session = replace(session, reservation="", agents_failed=session.agents_failed + 1)
     turn.note("agent-failed", f"Agent {session.agent} could not be connected: {why}", agent=session.agent)
     most = turn.options.max_transfer_to_agent_attempts
-    if first and session.agent_attempt >= most:
-        turn.session = replace(session, reservation="")
-        end(turn, Reason.FAIL_AGENT_CONNECT, f"No agent could be connected in {most} attempts.")
-        return
-    if first:
+    if turn.session.agents_failed >= most:
+        give_up = end if first else apologise
+        give_up(turn, Reason.FAIL_AGENT_CONNECT, f"No agent could be connected in {most} attempts.")
+    elif first:
         reserve(turn)
-        return
-    if session.agent_attempt >= most:
-        apologise(turn, Reason.FAIL_AGENT_CONNECT, f"No agent could be connected in {most} attempts.")
-        return
-    wait(turn)
+    else:
+        wait(turn)
 
 
 def meet(turn: Turn) -> None:

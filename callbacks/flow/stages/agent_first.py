@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from callbacks.flow import transitions
+from callbacks.flow.decision import DialResult
 from callbacks.flow.events import Event, Paused, PreviewAccepted, PreviewRejected, TimerFired
 from callbacks.flow.session import Stage
 from callbacks.flow.stages import connecting
@@ -13,7 +14,7 @@ from callbacks.flow.stages.dialling import refused
 from callbacks.flow.stages.scheduled import time_is_over
 from callbacks.flow.states import Reason
 from callbacks.flow.turn import Turn
-from telephony.events import AgentReserved, DialRefused, LegAnswered, Party, ReservationExpired
+from telephony.events import AgentReserved, DialRefused, LegAnswered, LegDialling, Party, ReservationExpired
 
 
 def on_reserving(turn: Turn, event: Event) -> bool:
@@ -27,6 +28,10 @@ def on_reserving(turn: Turn, event: Event) -> bool:
         case DialRefused(party=Party.CUSTOMER):
             # Before anybody is asked or called: an agent is not held for a customer who may not be called.
             refused(turn, event)
+        case LegDialling(party=Party.CUSTOMER):
+            # Sent at the moment at which the agent hung up: the phone may have rung before it was taken back.
+            turn.attempt(Party.CUSTOMER, dialled_at=turn.now)
+            transitions.fail_attempt(turn, DialResult.UNKNOWN, transitions.LEFT_WHILE_CALLING)
         case Paused():
             transitions.pause(turn)
         case TimerFired(name="queue_ttl"):

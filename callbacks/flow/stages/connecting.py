@@ -81,6 +81,8 @@ def on_joining(turn: Turn, event: Event) -> bool:
             customer_left(turn)
         case LegEnded(party=Party.AGENT):
             transitions.agent_failed(turn, "the agent hung up.", result=DialResult.UNKNOWN, wrap_up=wrap_up)
+        case ReservationExpired(reservation=reservation) if reservation != turn.session.reservation:
+            return False
         case TimerFired(name="stage") | ReservationExpired():
             text = "the two calls were not joined in time."
             transitions.agent_failed(turn, text, result=DialResult.UNKNOWN, wrap_up=wrap_up)

@@ -23,7 +23,7 @@ def on_detecting(turn: Turn, event: Event) -> bool:
             # Whoever picked up and hung up again is not called a second time.
             turn.end_attempt(Party.CUSTOMER, DialResult.UNKNOWN, "hung up during detection")
             transitions.end(turn, Reason.FAIL_INTERACTION_DELETED, "The customer answered and hung up again.")
-        case LegEnded(party=Party.AGENT):
+        case LegEnded(party=Party.AGENT) if turn.session.reservation:
             transitions.agent_left_before_joining(turn)
         case ReservationExpired(reservation=reservation) if reservation == turn.session.reservation:
             transitions.agent_left_before_joining(turn)

@@ -53,7 +53,8 @@ def on_ringing(turn: Turn, event: Event) -> bool:
         case LegEnded(party=Party.CUSTOMER, cause=cause, detail=detail):
             result, text = RESULTS[cause]
             transitions.fail_attempt(turn, result, f"{text[:-1]} ({detail})." if detail else text)
-        case LegEnded(party=Party.AGENT):
+        # Without a reservation it is the leg of an earlier talk, whose end is only now known.
+        case LegEnded(party=Party.AGENT) if turn.session.reservation:
             transitions.agent_left_while_calling(turn)
         case ReservationExpired(reservation=reservation) if reservation == turn.session.reservation:
             transitions.agent_left_while_calling(turn)
