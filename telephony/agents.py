@@ -141,7 +141,7 @@ def carry_out_releases(which: QuerySet[Agent], now: datetime) -> None:
 
 def _release(agent: Agent, now: datetime) -> None:
     state, reason = agent.release_as, agent.release_reason
-    if state == State.READY and agent.next_state:
+    if state != State.WRAP_UP and agent.next_state:
         state, reason = agent.next_state, agent.next_reason
     changes: dict[str, object] = {}
     if state == State.WRAP_UP:
@@ -211,9 +211,10 @@ def expire_reservations(now: datetime) -> int:
         if agent.release_as:
             carry_out_releases(Agent.objects.filter(pk=agent.pk), now)
         elif upwards.owner().exists(owner):
-            # Told again every few seconds until the owner lets go.
-            Agent.objects.filter(pk=agent.pk, reservation=agent.reservation).update(reserved_until=now + LEGLESS)
-            upwards.owner().report([(owner, ReservationExpired(agent.name, agent.reservation))], now)
+            # Told again every few seconds until the owner lets go, unless it has just prolonged it.
+            still = Agent.objects.filter(pk=agent.pk, reservation=agent.reservation, reserved_until__lte=now)
+            if still.update(reserved_until=now + LEGLESS):
+                upwards.owner().report([(owner, ReservationExpired(agent.name, agent.reservation))], now)
         else:
             release(agent.reservation, now)
     return len(late)
