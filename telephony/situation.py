@@ -216,9 +216,11 @@ _last_lines: tuple[frozenset[Line], dict[frozenset[str], frozenset[Line]]] = (fr
 
 def _agents(at_work: list[workforce.AtWork], lines: frozenset[Line]) -> list[AgentsNow]:
     global _last_lines
-    if _last_lines[0] != lines:
-        _last_lines = (lines, {})
-    known = _last_lines[1]
+    # Looked at once: another thread may put its own in place meanwhile.
+    last = _last_lines
+    if last[0] != lines:
+        _last_lines = last = (lines, {})
+    known = last[1]
     for kind in {each.serves for each in at_work} - known.keys():
         known[kind] = frozenset(line for line in lines if not kind.isdisjoint(line[1]))
     return [

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Value
+from django.db.models.functions import Concat
 
 from telephony import audience
 from telephony.models import Agent
@@ -51,7 +52,8 @@ class _Audience:
     served: dict[int, frozenset[str]]
 
 
-_known = _Audience(0.0, frozenset(), frozenset(), {})
+_NONE: frozenset[str] = frozenset()
+_known = _Audience(0.0, _NONE, frozenset(), {})
 
 
 def at_work(keys: Collection[str], now: datetime) -> list[AtWork]:
@@ -70,26 +72,36 @@ def _served(keys: frozenset[str], agents: frozenset[int]) -> dict[int, frozenset
     """The targets that each agent serves, these and maybe others."""
     global _known
     known, now = _known, time.monotonic()
-    is_recent = now - known.asked_at < AUDIENCE_SECONDS
-    if is_recent and keys <= known.keys and agents <= known.agents:
-        return known.served
-    # What others asked about is kept with it, else two who ask in turns would each time ask anew.
-    wanted = keys | known.keys if is_recent else keys
-    _known = _Audience(now, wanted, *_ask(wanted))
+    if now - known.asked_at >= AUDIENCE_SECONDS or not agents <= known.agents:
+        _known = _Audience(now, keys, *_ask(keys))
+    elif missing := keys - known.keys:
+        # Kept beside what others asked about, for no longer than that: else it would grow for as long as there is ever
+        # something new to ask. Whom only this answer knows is asked about anew by the next one.
+        asked_of, more = _ask(missing)
+        served = {pk: known.served.get(pk, _NONE) | more.get(pk, _NONE) for pk in known.served.keys() | more}
+        _known = _Audience(known.asked_at, known.keys | missing, known.agents & asked_of, _shared(served))
     return _known.served
 
 
 def _ask(keys: Collection[str]) -> tuple[frozenset[int], dict[int, frozenset[str]]]:
     """All agents there are, and the targets that each of them serves."""
-    everybody = Agent.objects.order_by().values_list("pk", Value(""))
-    each = [Agent.objects.filter(audience.agents_of([key])).order_by().values_list("pk", Value(key)) for key in keys]
+    # Everybody is a target of their own, by name: there may be as many of these as there are agents.
+    everybody = Agent.objects.order_by().values_list("pk", Concat(Value("A:"), "name"))
+    each = [
+        Agent.objects.filter(audience.agents_of([key])).order_by().values_list("pk", Value(key))
+        for key in keys
+        if not key.startswith("A:")
+    ]
     agents: set[int] = set()
     served: defaultdict[int, set[str]] = defaultdict(set)
-    for pk, key in everybody.union(*each, all=True):
-        if key:
+    for pk, key in everybody.union(*each, all=True) if each else everybody:
+        agents.add(pk)
+        if key in keys:
             served[pk].add(key)
-        else:
-            agents.add(pk)
-    # Agents of the same targets share one set: estimates tell kinds of agents apart by it.
+    return frozenset(agents), _shared({pk: frozenset(found) for pk, found in served.items()})
+
+
+def _shared(served: dict[int, frozenset[str]]) -> dict[int, frozenset[str]]:
+    """Agents of the same targets share one set: estimates tell kinds of agents apart by it."""
     kinds: dict[frozenset[str], frozenset[str]] = {}
-    return frozenset(agents), {pk: kinds.setdefault(kind := frozenset(found), kind) for pk, found in served.items()}
+    return {pk: kinds.setdefault(kind, kind) for pk, kind in served.items()}

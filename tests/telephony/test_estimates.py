@@ -6,9 +6,12 @@ What follows from them is `telephony.ewt`'s to say, and is asked of it here: the
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from services.kinds import BadValue
 from telephony import estimates, queues, routing, targets, workforce
@@ -241,6 +244,26 @@ def test_a_new_agent_counts_at_once_and_a_change_of_groups_within_seconds(
     assert estimates.estimate("Billing_VQ", TARGET, now=NOON).agents == 2
     monkeypatch.setattr(workforce, "AUDIENCE_SECONDS", 0.0)
     assert estimates.estimate("Billing_VQ", TARGET, now=NOON).agents == 1
+
+
+def test_what_is_remembered_of_who_serves_what_does_not_grow_with_all_that_is_ever_asked(
+    billing: AgentGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each second somebody prefers another agent: what was asked about first is forgotten all the same."""
+    kate = AgentFactory.create(name="kate", state=State.READY)
+    billing.agents.add(kate)
+    seconds = iter(range(1000, 2000))
+    monkeypatch.setattr(workforce, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    for number in range(30):
+        found = workforce.at_work({"GA:Billing", "A:kate", f"A:ann{number}", f"GA:Sales{number}"}, NOON)
+        assert [each.serves for each in found] == [{"GA:Billing", "A:kate"}]
+    assert len(workforce._known.keys) <= 2 + 2 * workforce.AUDIENCE_SECONDS
+    # Agents by name make the question no longer, however many there are.
+    forget_who_serves_what()
+    with CaptureQueriesContext(connection) as asked:
+        workforce.at_work({"GA:Billing", *(f"A:ann{number}" for number in range(500))}, NOON)
+    assert len(asked) == 2
+    assert asked[1]["sql"].count("UNION") == 1
 
 
 def test_a_list_of_targets_counts_with_the_one_that_serves_first(billing: AgentGroup) -> None:
