@@ -177,22 +177,27 @@ class Outlook:
         rivals = {each for kind in self._crews if self._line in kind for each in kind} - {self._line}
         if not any(work[each] for each in rivals) or alone >= LONGEST:
             return alone
-        apart = sum(len(kind) for kind in self._crews) <= MOST_PAIRS
-        if apart and self._is_left(alone, work):
+        if sum(len(kind) for kind in self._crews) > MOST_PAIRS:
+            return max(self._latest(work), alone)
+        if self._is_left(alone, work):
             return alone
-        # At the latest when all is done, or by those who serve nobody else.
+        low, high = alone, 2 * alone + self._own.handling
+        while high < LONGEST and not self._is_left(high, work):
+            low, high = high, 2 * high
+        while high - low > max(1.0, high / 100):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self._is_left(middle, work) else (middle, high)
+        return min(high, LONGEST)
+
+    def _latest(self, work: Mapping[Line, float]) -> float:
+        """When all is done, or when those are free who serve no other line, if that is sooner."""
         served = frozenset(each for kind in self._crews for each in kind)
         everybody = self._crew(frozenset(self._crews))
         latest = everybody.until(sum(work[each] for each in served), self._own, MEDIAN)
-        if frozenset({self._line}) in self._crews:
-            theirs = self._crew(frozenset({frozenset({self._line})}))
-            latest = min(latest, theirs.until(work[self._line], self._own, MEDIAN))
-        low, high = alone, max(latest, alone)
-        if apart:
-            while high - low > max(1.0, high / 100):
-                middle = (low + high) / 2
-                low, high = (low, middle) if self._is_left(middle, work) else (middle, high)
-        return high
+        theirs = frozenset({self._line})
+        if theirs in self._crews:
+            latest = min(latest, self._crew(frozenset({theirs})).until(work[self._line], self._own, MEDIAN))
+        return latest
 
     def _is_left(self, at: float, work: Mapping[Line, float]) -> bool:
         capacity = {kind: crew.taken(at) for kind, crew in self._crews.items()}

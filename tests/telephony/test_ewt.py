@@ -63,7 +63,8 @@ def test_without_agents_it_cannot_be_known() -> None:
 def test_an_agent_in_wrap_up_is_free_when_it_ends() -> None:
     wrapping_up = AgentsNow(BILLING, ends_in=8.0)
     found = wait(0, wrapping_up)
-    assert (found.ewt, found.p90) == (pytest.approx(8, abs=0.3), pytest.approx(8, abs=0.3))
+    assert found.ewt == pytest.approx(8, abs=0.3)
+    assert found.p90 == pytest.approx(8, abs=0.3)
     assert wait(0, wrapping_up, AgentsNow(BILLING, busy_for=60)).ewt <= 8.3
     # The next one waits for the call that the first one takes.
     assert wait(1, wrapping_up).ewt > 60
@@ -99,7 +100,8 @@ def test_the_correction_stretches_both() -> None:
     agents = AgentsNow(BILLING, 10, busy_for=90.0)
     plain = wait(50, agents)
     stretched = wait(50, agents, measured=Measured(correction=Correction(1.2, 1.5)))
-    assert (stretched.ewt, stretched.p90) == (pytest.approx(1.2 * plain.ewt), pytest.approx(1.5 * plain.p90))
+    assert stretched.ewt == pytest.approx(1.2 * plain.ewt)
+    assert stretched.p90 == pytest.approx(1.5 * plain.p90)
 
 
 def test_half_of_the_waits_are_below_the_ewt_and_nine_of_ten_below_the_p90() -> None:
@@ -158,7 +160,7 @@ SLACK = 1.03
 
 @settings(max_examples=100, deadline=None)
 @given(lines_ahead, st.lists(agents_now, max_size=6), figures, st.sampled_from(LINES))
-@example({"Billing": 0}, [AgentsNow(BILLING, 1)], Measured(), "Billing")
+@example({"Sales": 1}, [AgentsNow(frozenset(LINES[:2])), AgentsNow(frozenset({"Support"}))], Measured(), "Support")
 def test_more_ahead_never_wait_less(ahead: dict[str, int], agents: list[AgentsNow], known: Measured, line: str) -> None:
     fewer, more = of(ahead, agents, known), of(ahead | {line: ahead.get(line, 0) + 1}, agents, known)
     assert fewer.ewt <= more.ewt * SLACK + 1
