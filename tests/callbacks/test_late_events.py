@@ -15,6 +15,7 @@ from callbacks.flow.session import Stage
 from callbacks.flow.states import Reason
 from telephony.events import (
     AgentReserved,
+    DialRefused,
     LegAnswered,
     LegDialling,
     LegEnded,
@@ -23,6 +24,7 @@ from telephony.events import (
     Party,
     ReservationExpired,
     TargetSwitched,
+    TrunkUnavailable,
 )
 from telephony.switch import EndCause, Verdict
 from telephony.upwards import Choice
@@ -165,3 +167,23 @@ def test_an_accept_that_is_said_twice_calls_the_agent_once() -> None:
     story.tell(PreviewAccepted("kate", "r1"))
     assert replace(story.session, refusal="") == once
     assert story.decisions[-1].refused == "Callback is QUEUED and is no longer offered"
+
+
+def test_a_switch_that_nobody_listens_to_for_a_moment_uses_up_no_agents() -> None:
+    """Agent after agent could be reserved and refused within a second, and the customer would never be called."""
+    story = reserved(Story(replace(AGENT_FIRST, max_transfer_to_agent_attempts=1)).tell(Started("test")), "r1")
+    told_at = story.now
+    story.tell(DialRefused(Party.AGENT, 1, "nobody listens to switch SIP_Switch"))
+    assert (story.session.stage, story.session.deadline) == (Stage.RETRYING, told_at + timedelta(seconds=5))
+    assert story.released() == [ReleaseAgent("r1")]
+    assert story.session.passed_over == ()
+    story.tell(TimerFired("stage", story.session.visit))
+    assert story.session.stage is Stage.RESERVING
+
+
+def test_a_trunk_that_does_not_carry_the_call_to_an_agent_is_waited_for_and_not_their_fault() -> None:
+    story = reserved(Story(replace(AGENT_FIRST, max_transfer_to_agent_attempts=1)).tell(Started("test")), "r1")
+    free_at = story.now + timedelta(seconds=40)
+    story.tell(TrunkUnavailable(Party.AGENT, 1, "503", free_at))
+    assert (story.session.stage, story.session.deadline) == (Stage.RETRYING, free_at)
+    assert story.released() == [ReleaseAgent("r1")]

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from callbacks.flow import transitions
 from callbacks.flow.decision import DialResult
 from callbacks.flow.events import Event, Paused, PreviewAccepted, PreviewRejected, TimerFired
 from callbacks.flow.session import Stage
 from callbacks.flow.stages import connecting
-from callbacks.flow.stages.dialling import refused
+from callbacks.flow.stages.dialling import REFUSED_PAUSE, refused
 from callbacks.flow.stages.scheduled import time_is_over
 from callbacks.flow.states import Reason
 from callbacks.flow.turn import Turn
-from telephony.events import AgentReserved, DialRefused, LegAnswered, LegDialling, Party, ReservationExpired
+from telephony.events import (
+    AgentReserved,
+    DialRefused,
+    LegAnswered,
+    LegDialling,
+    Party,
+    ReservationExpired,
+    TrunkUnavailable,
+)
 
 
 def on_reserving(turn: Turn, event: Event) -> bool:
@@ -97,5 +105,19 @@ def on_calling_agent(turn: Turn, event: Event) -> bool:
     match event:
         case LegAnswered(party=Party.AGENT):
             transitions.agent_there(turn)
-            return True
-    return connecting.on_ringing_agent(turn, event)
+        case DialRefused(party=Party.AGENT, reason=reason, retry_at=retry_at):
+            _not_called(turn, reason, retry_at or turn.now + REFUSED_PAUSE)
+        case TrunkUnavailable(party=Party.AGENT, detail=detail, retry_at=retry_at):
+            _not_called(turn, f"The trunk could not carry the call to agent {turn.session.agent} ({detail}).", retry_at)
+        case _:
+            return connecting.on_ringing_agent(turn, event)
+    return True
+
+
+def _not_called(turn: Turn, why: str, until: datetime) -> None:
+    """No agent's phone can ring now, and nobody waits on the line: it is put off, and is no agent's fault.
+
+    Else agent after agent would be used up while a telephony process starts anew.
+    """
+    turn.end_attempt(Party.AGENT, DialResult.CREATE_CALL_ERROR, why)
+    transitions.put_off(turn, why, until)
