@@ -14,8 +14,8 @@ OPTIONS = (
         kind="target",
         section=SECTION,
         mandatory=True,
-        help="Who takes the calls: name@server.type, such as Billing@StatServer.GA for the agent group Billing, a skill "
-        "expression, such as ?:English>=20&Loans>2, or a list of up to 15 of them (docs/targets.md).",
+        help="Who takes the calls: name@server.type, such as Billing@StatServer.GA for the agent group Billing, a "
+        "skill expression, such as ?:English>=20&Loans>2, or a list of up to 15 of them (docs/targets.md).",
     ),
     Option(
         name="_urs_virtual_queue",

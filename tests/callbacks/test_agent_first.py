@@ -22,13 +22,13 @@ BUSY, MACHINE = "03012380", "03012383"
 
 
 def first(*names: str, **options: str) -> World:
-    world = World(agents=names or ("kate",), **{**AGENT_FIRST, **options})  # type: ignore[arg-type]
+    world = World(agents=names or ("kate",), **{**AGENT_FIRST, **options})
     world.ready()
     return world
 
 
 def preview(*names: str, **options: str) -> World:
-    world = World(agents=names or ("kate",), **{**PREVIEW, **options})  # type: ignore[arg-type]
+    world = World(agents=names or ("kate",), **{**PREVIEW, **options})
     world.ready()
     return world
 
@@ -114,7 +114,7 @@ def test_a_machine_costs_the_agent_no_more_time() -> None:
 
 
 def test_an_agent_who_does_not_answer_is_followed_by_the_next() -> None:
-    world = World(agents=("ann?noanswer", "kate"), _agent_reserve_timeout="3", **AGENT_FIRST)  # type: ignore[arg-type]
+    world = World(agents=("ann?noanswer", "kate"), _agent_reserve_timeout="3", **AGENT_FIRST)
     world.ready("ann")
     callback = world.start()
     world.run(lambda: rung("agent") != [])
@@ -144,7 +144,7 @@ def test_nobody_holds_an_agent_for_a_customer_who_may_not_be_called() -> None:
 
 
 def test_a_cancel_while_the_agents_phone_rings_stops_it() -> None:
-    world = World(agents=("ann?noanswer",), **AGENT_FIRST)  # type: ignore[arg-type]
+    world = World(agents=("ann?noanswer",), **AGENT_FIRST)
     world.ready()
     callback = world.start()
     world.run(lambda: Leg.objects.filter(party="agent", state=LegState.RINGING).exists())

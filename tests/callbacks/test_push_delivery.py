@@ -150,7 +150,11 @@ def test_where_nobody_listens(receiver: Receiver) -> None:
 
 
 def test_a_name_that_is_resolved_too_late(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3) or [])
+    def look_up(*_: object, **__: object) -> list[object]:
+        time.sleep(3)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     began = time.monotonic()
     with pytest.raises(Unavailable, match=r"^its name was not resolved in time$"):
         deliver("http://slow.example.org/", timeout=0.3)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -21,7 +22,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from scheduling import kick
-from telephony import agents, lines, matching, queues, routing, tasks, upwards
+from telephony import agents, lines, matching, queues, routing, upwards
 from telephony.audience import profiles
 from telephony.events import AgentReserved, CallEvent
 from telephony.models import Agent, QueueEntry
@@ -62,10 +63,13 @@ class Centre:
                     self.faults.append(f"{owner} was served twice")
                 self.held[event.agent] = owner
                 self.served.append(owner)
-            transaction.on_commit(lambda owner=owner, event=event: self.jobs.put(lambda: self.talk(owner, event)))
+            transaction.on_commit(partial(self.jobs.put, partial(self.talk, owner, event)))
 
     def publish(self, task: str, args: tuple[str, ...]) -> None:
         self.jobs.put(lambda: current_app.tasks[task].run(*args))
+
+    def turn_ready(self, agent: Agent) -> None:
+        agents.go_ready(agent, timezone.now())
 
     def talk(self, owner: str, event: AgentReserved) -> None:
         now = timezone.now()
@@ -125,10 +129,10 @@ class Centre:
                 skills={"English": chance.randint(1, 6)},
                 state=State.NOT_READY,
             )
-            jobs.append(lambda agent=agent: agents.go_ready(agent, timezone.now()))
+            jobs.append(partial(self.turn_ready, agent))
         for number in range(callers):
             name = chance.choice(list(TARGETS))
-            jobs.append(lambda number=number, name=name: self.join(f"owner{number}", name, chance))
+            jobs.append(partial(self.join, f"owner{number}", name, chance))
         jobs += [lambda: matching.match_all(timezone.now())] * 5
         chance.shuffle(jobs)
         for job in jobs:
@@ -156,14 +160,14 @@ def idle_beside_somebody() -> list[tuple[str, str]]:
 
 def slow_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time enough between looking and reserving for somebody else to come between."""
-    look = matching.lines.heads
+    look = lines.heads
 
     def heads(*args: Any, **kwargs: Any) -> list[lines.Head]:
-        found = look(*args, **kwargs)
+        found: list[lines.Head] = look(*args, **kwargs)
         time.sleep(0.01)
         return found
 
-    monkeypatch.setattr(matching.lines, "heads", heads)
+    monkeypatch.setattr(lines, "heads", heads)
 
 
 def test_eight_workers_serve_everybody_once_and_leave_nobody_idle_or_reserved(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,8 +198,8 @@ def test_without_the_guard_an_agent_would_be_given_two(monkeypatch: pytest.Monke
 
 
 def test_without_the_kick_an_agent_idles_until_the_tick_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks.matching, "match_agent", lambda name, now: False)
-    monkeypatch.setattr(tasks.matching, "match_entry", lambda owner, now: False)
+    monkeypatch.setattr(matching, "match_agent", lambda name, now: False)
+    monkeypatch.setattr(matching, "match_entry", lambda owner, now: False)
     centre = Centre()
     centre.day(callers=12, staff=2)
     # Whenever the last pass was: these come after it.
@@ -215,7 +219,7 @@ def agents_of_two_at_once() -> list[bool]:
     served: list[bool] = []
 
     def look_and_wait(*args: Any, **kwargs: Any) -> list[lines.Head]:
-        found = look(*args, **kwargs)
+        found: list[lines.Head] = look(*args, **kwargs)
         with suppress(threading.BrokenBarrierError):
             both_looked.wait(timeout=0.5)
         return found

@@ -146,7 +146,7 @@ def test_an_entry_that_its_owner_is_changing_is_looked_at_a_second_later(told: R
 
 # The preferred agent
 
-ASKED = {"preferred_agent": "kate", "preferred_seconds": 60}
+ASKED: dict[str, Any] = {"preferred_agent": "kate", "preferred_seconds": 60}
 
 
 def test_only_the_preferred_agent_is_looked_for_at_first(told: Recorder) -> None:
