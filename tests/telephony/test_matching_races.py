@@ -45,6 +45,7 @@ class Centre:
     """Kicks are jobs for eight workers. Whoever gets an agent talks for a moment, and gives them back."""
 
     def __init__(self) -> None:
+        current_app.loader.import_default_modules()
         self.jobs: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self.mutex = threading.Lock()
         self.held: dict[str, str] = {}
