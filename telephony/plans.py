@@ -56,7 +56,8 @@ def go_on(now: datetime) -> int:
         free = QueueEntry.objects.select_for_update(skip_locked=True, no_key=True)
         due = list(free.filter(step_until__lte=now).order_by("step_until")[:BATCH])
         due += free.filter(~_LOGGED_IN, step=QueueEntry.PREFERRED).exclude(step_until__lte=now)[:BATCH]
-        told = [(entry.owner, _turn(entry, now)) for entry in due]
+        figures = _Figures(now)
+        told = [(entry.owner, _turn(entry, figures)) for entry in due]
         QueueEntry.objects.bulk_update(due, FIELDS)
         upwards.owner().report([(owner, event) for owner, event in told if event], now)
     return len(due)
@@ -76,9 +77,9 @@ def adopt(now: datetime) -> int:
 
 def _begin(entry: QueueEntry, preferred_seconds: int, now: datetime) -> CallEvent | None:
     if not entry.preferred_agent or not preferred_seconds:
-        return _begin_plan(entry, now, now, "")
+        return _begin_plan(entry, now, _Figures(now), "")
     if (why := _is_gone(entry.preferred_agent)) is not None:
-        return _begin_plan(entry, now, now, why)
+        return _begin_plan(entry, now, _Figures(now), why)
     entry.keys, entry.step = [f"A:{entry.preferred_agent}"], QueueEntry.PREFERRED
     entry.step_until = now + timedelta(seconds=preferred_seconds)
     return None
@@ -91,29 +92,37 @@ def _is_gone(agent: str) -> str | None:
     return f"{agent}, who was asked for, is not logged in" if state == Agent.State.LOGGED_OUT else None
 
 
-def _turn(entry: QueueEntry, now: datetime) -> CallEvent | None:
+def _turn(entry: QueueEntry, figures: _Figures) -> CallEvent | None:
     """What follows the present element, or the preferred agent; None when nothing does."""
+    now = figures.now
     until = entry.step_until
     if until is None:
         return None
     if entry.step == QueueEntry.PREFERRED:
         gone = _is_gone(entry.preferred_agent) if until > now else None
         why = gone or f"{entry.preferred_agent}, who was asked for, did not become free in time"
-        return _begin_plan(entry, min(until, now), now, why)
+        return _begin_plan(entry, min(until, now), figures, why)
     plan, since = targets.parse(entry.target), entry.plan_since or now
     at_present = steps.Progress(entry.step, tuple(entry.keys), round((until - since).total_seconds()))
-    return _follow(entry, plan, at_present, since, now, f"no agent was found in {plan.steps[entry.step].timeout} s")
+    why = f"no agent was found in {plan.steps[entry.step].timeout} s"
+    return _follow(entry, plan, at_present, since, figures, why)
 
 
-def _begin_plan(entry: QueueEntry, since: datetime, now: datetime, why: str) -> CallEvent | None:
+def _begin_plan(entry: QueueEntry, since: datetime, figures: _Figures, why: str) -> CallEvent | None:
     plan = targets.parse(entry.target)
-    return _follow(entry, plan, steps.begin(plan, _statistic(entry.queue, now)), since, now, why)
+    return _follow(entry, plan, steps.begin(plan, figures.of(entry.queue)), since, figures, why)
 
 
 def _follow(
-    entry: QueueEntry, plan: targets.TargetPlan, progress: steps.Progress, since: datetime, now: datetime, why: str
+    entry: QueueEntry,
+    plan: targets.TargetPlan,
+    progress: steps.Progress,
+    since: datetime,
+    figures: _Figures,
+    why: str,
 ) -> CallEvent | None:
-    progress = steps.catch_up(plan, progress, (now - since).total_seconds(), _statistic(entry.queue, now))
+    second = (figures.now - since).total_seconds()
+    progress = steps.catch_up(plan, progress, second, figures.of(entry.queue))
     _take(entry, progress, since)
     set_line(entry)
     looked_for, skipped = steps.told(plan, progress)
@@ -127,5 +136,18 @@ def _take(entry: QueueEntry, progress: steps.Progress, since: datetime | None) -
     entry.plan_since = since
 
 
-def _statistic(queue: str, now: datetime) -> steps.Statistic:
-    return lambda target, name: statistics.value(target, name, queue=queue, now=now)
+class _Figures:
+    """What statistics are now, each asked for once: entries are held while many of them go on."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._known: dict[tuple[str, str, str], float] = {}
+
+    def of(self, queue: str) -> steps.Statistic:
+        def figure(target: targets.Target, name: str) -> float:
+            asked = (queue, target.key, name)
+            if asked not in self._known:
+                self._known[asked] = statistics.value(target, name, queue=queue, now=self.now)
+            return self._known[asked]
+
+        return figure

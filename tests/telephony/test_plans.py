@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from telephony import estimates, matching, plans, statistics, statnames, upwards
 from telephony.models import Agent, QueueEntry
@@ -215,6 +216,18 @@ def test_nobody_is_asked_for_without_seconds(told: Recorder) -> None:
 
 
 # The tick
+
+
+def test_many_lists_that_go_on_at_once_ask_for_a_statistic_once(told: Recorder) -> None:
+    """Their entries are held meanwhile, and who changes one waits for that."""
+    busy = {"stat_to_check": "StatEstimatedWaitingTime", "stat_operator": ">", "stat_value": "99999"}
+    elements = plan({"target": GOLD}, {"target": SILVER, **busy}, {"target": BRONZE})
+    for number in range(40):
+        take_place(f"ada{number}", elements)
+    with CaptureQueriesContext(connection) as asked:
+        assert go_on(15) == 40
+    assert looked_for("ada39") == ["GA:Silver"]
+    assert len(asked) < 15
 
 
 def test_nothing_due_costs_two_statements(django_assert_num_queries: Any) -> None:
