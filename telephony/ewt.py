@@ -41,6 +41,8 @@ MOST_PAIRS = 200
 # The median of the time to one event of a Poisson process, by its mean.
 ONE_MORE = 0.69
 
+# A measurement counts for so small a share of the running mean, once there were so many.
+MEMORY = 300
 # By how much the handling time of the next hour may differ from what was measured, as a share.
 UNSURE = 0.1
 # Quantiles of the normal distribution: the median, and what nine of ten are below.

@@ -1,7 +1,8 @@
 """What was measured of virtual queues: running means with their variance, for the whole week and for each hour of it.
 
-A measurement counts for a fiftieth once there were fifty, so that the means follow the day. An hour of the week has its
-own once enough was measured in it; until then the queue's whole mean stands for it.
+A measurement counts for a three hundredth once there were so many: with a fiftieth the mean follows chance more than
+the day (tests/simulation). An hour of the week has its own once enough was measured in it; until then the queue's whole
+mean stands for it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any, Literal
 from django.db import connection
 from django.utils import timezone
 
-MEMORY = 50
+from telephony import ewt
+
 # So many measurements of an hour say more about it than the whole week does.
 ENOUGH_FOR_AN_HOUR = 10
 
@@ -97,7 +99,7 @@ def measure_all(queue: str, measured: Iterable[tuple[What, float]], now: datetim
         values = [max(value, 0.0) for value in once.values()]
         given: dict[str, Any] = {"kinds": list(once), "values": values, "queue": queue, "hour": hour_of_week(now)}
         with connection.cursor() as cursor:
-            cursor.execute(_MEASURE, given | {"now": now, "memory": MEMORY})
+            cursor.execute(_MEASURE, given | {"now": now, "memory": ewt.MEMORY})
 
 
 def figures(queues: Collection[str], now: datetime) -> dict[str, dict[str, Figure]]:

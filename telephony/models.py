@@ -330,7 +330,7 @@ class QueueEntry(models.Model):
 
 
 class QueueMeasure(models.Model):
-    """What was measured of a virtual queue: running means over about the last fifty, with their variance.
+    """What was measured of a virtual queue: running means over about the last 300, with their variance.
 
     `handling`: how long an agent is taken up by one call, wrap-up included. `reach`: from the dial until a human is on
     the line; both in seconds. `no_show`: the share of attempts at a customer that found nobody. `abandoned`: the share
@@ -372,7 +372,7 @@ class QueueMeasure(models.Model):
 class HourMeasure(models.Model):
     """The same for one hour of the week, in the site's time zone: 0 is Monday from midnight to one, 167 Sunday's last.
 
-    Only what is measured; fifty measurements are about what a busy queue has in that hour of one week.
+    Only what is measured.
     """
 
     queue = models.CharField(max_length=64)

@@ -17,7 +17,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from telephony import estimates, measures
+from telephony import estimates, ewt, measures
 from telephony.ewt import NINE_OF_TEN, Correction, Expectation, learn
 from telephony.models import Prediction, QueueAccuracy, QueueMeasure
 from telephony.queueplace import QueuePlace
@@ -148,7 +148,7 @@ def settle(owner: str, outcome: Prediction.Outcome, now: datetime) -> None:
     """
     with connection.cursor() as cursor:
         settled: dict[str, Any] = {"owner": owner, "outcome": outcome.value, "hour": measures.hour_of_week(now)}
-        cursor.execute(_SETTLE, settled | {"now": now, "memory": measures.MEMORY})
+        cursor.execute(_SETTLE, settled | {"now": now, "memory": ewt.MEMORY})
 
 
 def forget(owners: Iterable[str]) -> None:

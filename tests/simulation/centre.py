@@ -32,7 +32,7 @@ from telephony.events import (
     Party,
     TrunkUnavailable,
 )
-from telephony.ewt import REACH
+from telephony.ewt import MEMORY, REACH
 from telephony.switch import EndCause, Verdict
 from telephony.targets import Profile
 from telephony.wanted import WantedLeg
@@ -43,8 +43,6 @@ MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 ACT = 0.2
 PICK_UP = (1.0, 3.0)
 # A switch that cannot carry calls is tried again after so long.
-# A measure counts for so small a part of the mean.
-MEMORY = 300
 TRUNK_PAUSE = timedelta(seconds=30)
 
 

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from callbacks.flow.decision import Measured as MachineMeasured
 from telephony import routing
-from telephony.ewt import NINE_OF_TEN, REACH, AgentsNow, Correction, Expectation, Measured, Outlook, learn
-from tests.simulation.centre import MEMORY, Centre
+from telephony.ewt import MEMORY, NINE_OF_TEN, REACH, AgentsNow, Correction, Expectation, Measured, Outlook, learn
+from tests.simulation.centre import Centre
 from tests.simulation.people import Caller, Doing, Line
 from tests.simulation.scenarios import WRAP_UP
 

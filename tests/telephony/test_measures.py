@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from telephony import measures
+from telephony import ewt, measures
 from telephony.models import HourMeasure, QueueMeasure
 from tests.factories import NOON
 
@@ -28,7 +28,7 @@ def hour(what: str, hour: int = MONDAY_NOON) -> tuple[float, float, int]:
 
 
 @pytest.mark.django_db
-def test_the_first_fifty_make_a_plain_mean_and_variance() -> None:
+def test_the_first_ones_make_a_plain_mean_and_variance() -> None:
     seconds = [60.0, 120.0, 180.0, 40.0, 300.0]
     for each in seconds:
         measures.measure(QUEUE, "handling", each, NOON)
@@ -39,7 +39,8 @@ def test_the_first_fifty_make_a_plain_mean_and_variance() -> None:
 
 
 @pytest.mark.django_db
-def test_after_fifty_a_measurement_counts_for_a_fiftieth() -> None:
+def test_after_so_many_a_measurement_counts_for_one_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ewt, "MEMORY", 50)
     for _ in range(60):
         measures.measure(QUEUE, "reach", 10, NOON)
     measures.measure(QUEUE, "reach", 60, NOON)
