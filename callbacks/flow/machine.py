@@ -206,7 +206,8 @@ def _give_back(turn: Turn, event: Event) -> None:
             turn.agent(ReleaseAgent(reservation))
         case LegDialling(party=Party.CUSTOMER):
             # A dial that was under way as the wish was withdrawn: its attempt still tells that the phone may have rung.
-            turn.attempt(Party.CUSTOMER, dialled_at=turn.now)
+            is_over = turn.session.stage not in projections.WITH_CUSTOMER
+            turn.attempt(Party.CUSTOMER, dialled_at=turn.now, ended_at=turn.now if is_over else None)
             turn.note("dropped", "The call had already been sent; it is being taken back.")
         case DialGranted() | TimerFired() | StartDue():
             turn.note("dropped", f"{_name(event)} came too late and changed nothing.")

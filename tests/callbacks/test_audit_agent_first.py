@@ -38,7 +38,7 @@ def reach(world: Watched, callback: Callback, *stages: str) -> str:
 
 
 def test_no_stage_of_agent_first_looks_like_a_fault() -> None:
-    world = Watched(agents=("kate", "omar", "mia?noanswer", "ann"), _agent_reserve_timeout="2", **OPTIONS)  # type: ignore[arg-type]
+    world = Watched(agents=("kate", "omar", "mia?noanswer", "ann"), _agent_reserve_timeout="2", **OPTIONS)
     world.ready()
     callback = world.start(CUSTOMER)
 

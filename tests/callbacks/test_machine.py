@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from callbacks.audit import checks
 from callbacks.flow import events, machine, projections
-from callbacks.flow.decision import Decision, ReleaseAgent
+from callbacks.flow.decision import AttemptChange, Decision, ReleaseAgent
 from callbacks.flow.events import (
     Cancelled,
     Changed,
@@ -276,6 +276,13 @@ FITTING = st.sampled_from(
         "again",
         "later",
         "agent gone",
+        "sent",
+        "customer gone",
+        "refused",
+        "run out",
+        "queue over",
+        "pause",
+        "resume",
     ]
 )
 
@@ -304,6 +311,13 @@ def fitting(hint: str, session: Session) -> Event:
         "again": Disposed("kate", Choice.CALL_NOW, NOON),
         "later": Disposed("kate", Choice.CALL_AT, NOON + timedelta(hours=30)),
         "agent gone": LegEnded(*agent, EndCause.HANGUP),
+        "sent": LegDialling(*customer),
+        "customer gone": LegEnded(*customer, EndCause.HANGUP),
+        "refused": DialRefused(*customer, "closed", NOON + timedelta(hours=1)),
+        "run out": ReservationExpired("kate", session.reservation),
+        "queue over": TimerFired("queue_ttl", 0),
+        "pause": Paused(),
+        "resume": Resumed(),
     }
     return fits[hint]
 
@@ -335,6 +349,7 @@ def test_whatever_happens_the_rules_hold(
     said = story.decisions[-1].notes[-1]
     held: set[str] = {story.session.reservation} - {""}
     given_up: set[tuple[str, int]] = set()
+    rung = assert_rings_are_accounted_for({}, BOB, story.decisions[-1])
     for item in told:
         before = story.session
         event = fitting(item, before) if isinstance(item, str) else item
@@ -346,7 +361,9 @@ def test_whatever_happens_the_rules_hold(
         state = projections.public_state(said.session)
         assert checks.tells(state, said.session.stage, after, projections.public_state(after)), "untold"
         held = assert_no_agent_is_forgotten(held, event, story.decisions[-1], after)
+        assert_a_new_wish_has_a_new_number(before, after, options)
         given_up |= assert_no_attempt_comes_back(before, after, options, given_up)
+        rung = assert_rings_are_accounted_for(rung, before, story.decisions[-1])
         assert after.attempts_used <= options.max_dial_attempts
         if options.first_connect_party == "AGENT" and after.stage in {Stage.DIALLING, Stage.RINGING}:
             assert after.reservation, "the customer is called although no agent is on the line"
@@ -380,7 +397,9 @@ def assert_something_will_wake_it(session: Session, options: FlowOptions) -> Non
 def assert_no_agent_is_forgotten(held: set[str], event: Event, decision: Decision, after: Session) -> set[str]:
     if isinstance(event, AgentReserved):
         held = held | {event.reservation}
-    released = {move.reservation for move in decision.agents if isinstance(move, ReleaseAgent)}
+    moves = [move.reservation for move in decision.agents if isinstance(move, ReleaseAgent)]
+    released = set(moves)
+    assert len(moves) == len(released), "an agent is given back twice, and the second time without the reason"
     held = held - released
     assert held <= {after.reservation}, "a reservation is neither in use nor given back"
     return held
@@ -392,6 +411,31 @@ def assert_no_attempt_comes_back(
     old, new = legs(before, options), legs(after, options)
     assert not new & given_up, "an attempt that was given up is wanted again"
     return old - new
+
+
+def assert_a_new_wish_has_a_new_number(before: Session, after: Session, options: FlowOptions) -> None:
+    """Who acts on the switch knows an older wish by its number."""
+    wishes = [projections.wanted_call(session, options) for session in (before, after)]
+    places = [projections.queue_place(session, options) for session in (before, after)]
+    assert wishes[0] == wishes[1] or after.visit > before.visit
+    assert places[0] == places[1] or after.visit > before.visit
+
+
+def assert_rings_are_accounted_for(
+    rung: dict[tuple[str, int], AttemptChange], before: Session, decision: Decision
+) -> dict[tuple[str, int], AttemptChange]:
+    """Before anybody is called again, the record says how the attempt before ended."""
+    known = dict(rung)
+    for change in decision.attempts:
+        old = known.get((change.party, change.number), AttemptChange(change.party, change.number))
+        told = {name: value for name, value in asdict(change).items() if value not in (None, "")}
+        known[change.party, change.number] = replace(old, **told)
+    after = decision.session
+    for (party, number), attempt in known.items():
+        current = after.attempt if party == Party.CUSTOMER else after.agent_attempt
+        assert attempt.ended_at or number == current, f"attempt {number} at the {party} never ended"
+        assert attempt.ended_at or after.stage is not Stage.RETRYING
+    return known
 
 
 def legs(session: Session, options: FlowOptions) -> set[tuple[str, int]]:
