@@ -180,17 +180,21 @@ class Situation:
     def _best(self) -> tuple[Outlook | None, Expectation | None]:
         """Of a list of targets, those count that serve it first, and none before its time has come."""
         best: tuple[Outlook | None, Expectation | None] = (None, None)
-        for span, line in zip(self._place.spans, self._lines, strict=True):
+        for nth, (span, line) in enumerate(zip(self._place.spans, self._lines, strict=True)):
             if best[1] is not None and best[1].ewt <= span.starts_in:
                 break
-            outlook = self._outlook(line)
+            outlook = self._outlook(line, self._lines[:nth])
             expected = outlook.expect(ready_in=span.starts_in)
             if expected is not None and (best[1] is None or expected.ewt < best[1].ewt):
                 best = (outlook, expected)
         return best
 
-    def _outlook(self, line: Line) -> Outlook:
+    def _outlook(self, line: Line, before: list[Line]) -> Outlook:
+        """What is to be expected in a line to which the place comes from those `before`."""
         ahead: dict[Hashable, int] = {each: group.open for each, group in self._groups.items()}
+        # Who is ahead in them goes on by the same list, and has come to this line by then.
+        for left in set(before) - {line}:
+            ahead[line] = ahead.get(line, 0) + ahead.pop(left, 0)
         known: dict[Hashable, Measured] = {
             each: _measured(self._figures[each[0]], self._groups.get(each, _Group())) for each in {*self._groups, line}
         }

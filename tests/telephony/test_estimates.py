@@ -282,6 +282,23 @@ def test_a_list_of_targets_counts_with_the_one_that_serves_first(billing: AgentG
     assert kate.state == State.WRAP_UP
 
 
+def test_who_is_ahead_goes_on_by_the_same_list(billing: AgentGroup) -> None:
+    """Kate is logged out, so nobody serves them before they all come to Billing, one after the other."""
+    AgentFactory.create(name="kate", state=State.LOGGED_OUT)
+    hire(billing, State.READY)
+    plan = "[{'target': 'kate@S.A', 'timeout': 60, 'clear': false}, {'target': 'Billing@S.GA'}]"
+    owners = ("ada", "bob", "cleo")
+    for second, owner in enumerate(owners):
+        join(owner, second / 60, target=plan)
+    before_all_switch = [ewt(owner=owner) for owner in owners]
+
+    QueueEntry.objects.update(keys=["A:kate", "GA:Billing"], step=1, plan_since=NOON - timedelta(seconds=60))
+    after = [ewt(owner=owner) for owner in owners]
+    assert after == sorted(set(after))
+    assert before_all_switch == pytest.approx([60 + seconds for seconds in after], rel=0.3)
+    assert before_all_switch == sorted(set(before_all_switch))
+
+
 def test_after_the_preferred_agent_anybody_will_do(billing: AgentGroup) -> None:
     AgentFactory.create(name="kate", state=State.WRAP_UP, wrap_up_until=NOON + timedelta(minutes=20))
     hire(billing, State.READY)
