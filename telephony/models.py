@@ -452,7 +452,7 @@ class QueueAccuracy(models.Model):
     """How right the predictions of a queue were, of those that were settled in the last `hours`.
 
     Errors are predicted less real seconds: a positive `bias` says that customers were told more than they waited.
-    `within_p90` is the share of those who waited no longer than their p90: 0.9 is right.
+    `within_p90` is the share of those who waited no longer than their p90, to the second: 0.9 is right.
     """
 
     DAY, WEEK = 24, 168

@@ -64,13 +64,14 @@ UPDATE telephony_prediction SET owner = '',
 WHERE owner <> '' AND owner = ANY(%s)
 """
 
+# A second of grace: waits are told in whole seconds, and who is served at once has waited a few tenths of one.
 _JUDGE = """
 INSERT INTO telephony_queueaccuracy AS known
     (queue, hours, judged, abandoned, put_off, bias, mean_absolute, p90_absolute, within_p90, computed_at)
 SELECT queue, hours, count(waited), count(*) FILTER (WHERE outcome = 'left'),
     count(*) FILTER (WHERE outcome = 'put_off'), avg(ewt - waited), avg(abs(ewt - waited)),
     percentile_cont(0.9) WITHIN GROUP (ORDER BY abs(ewt - waited)),
-    avg(CASE WHEN waited <= p90 THEN 1.0 ELSE 0.0 END) FILTER (WHERE waited IS NOT NULL), %(now)s
+    avg(CASE WHEN waited <= p90 + 1 THEN 1.0 ELSE 0.0 END) FILTER (WHERE waited IS NOT NULL), %(now)s
 FROM unnest(%(spans)s) AS span (hours)
 JOIN telephony_prediction ON outcome <> '' AND settled_at > %(now)s - hours * interval '1 hour'
 GROUP BY queue, hours

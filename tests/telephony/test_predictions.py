@@ -233,6 +233,16 @@ def accuracy(hours: int, queue: str = QUEUE) -> QueueAccuracy:
 
 
 @pytest.mark.django_db
+def test_who_is_served_at_once_has_waited_no_longer_than_told() -> None:
+    for waited in (0.3, 1.0, 1.1):
+        settled(waited, ewt=0, p90=0, ago=timedelta(hours=1))
+
+    predictions.judge(NOON)
+
+    assert accuracy(24).within_p90 == pytest.approx(2 / 3)
+
+
+@pytest.mark.django_db
 def test_errors_are_those_of_a_pocket_calculator() -> None:
     hour, two_days = timedelta(hours=1), timedelta(days=2)
     # Errors of the last day: 10, -50, 0, 30, -160. Two of five waited longer than their p90.
