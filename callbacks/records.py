@@ -8,7 +8,16 @@ from typing import Any
 
 from callbacks import dialogs, waits
 from callbacks.flow import projections
-from callbacks.flow.decision import AgentMove, AgentOnCall, AttemptChange, Decision, ExtendReservation, Measured, Note
+from callbacks.flow.decision import (
+    AgentMove,
+    AgentOnCall,
+    AttemptChange,
+    Decision,
+    ExtendReservation,
+    Measured,
+    Note,
+    ShortenWrapUp,
+)
 from callbacks.flow.events import Event, TimerFired
 from callbacks.flow.options import FLOW_OPTIONS, FlowOptions
 from callbacks.flow.session import SESSION, Session, Stage
@@ -110,7 +119,7 @@ def _write(
     _write_journal(callback, turns, now)
     _write_attempts(callback, turns.attempts, now)
     for move in turns.agents:
-        _move_agent(move, now)
+        _move_agent(callback.pk, move, now)
     if options is not None:
         _write_wishes(callback.pk, before, turns, options, now)
         _write_notice(callback, before, turns.session, options, now)
@@ -153,8 +162,10 @@ def _write_attempts(callback: Callback, changes: list[AttemptChange], now: datet
             Attempt.objects.create(callback=callback, party=party, number=number, began_at=now, **fields)
 
 
-def _move_agent(move: AgentMove, now: datetime) -> None:
+def _move_agent(owner: str, move: AgentMove, now: datetime) -> None:
     match move:
+        case ShortenWrapUp(seconds=seconds):
+            agents.shorten_wrap_up(owner, timedelta(seconds=seconds), now)
         case ExtendReservation(reservation=reservation, until=until):
             agents.extend(reservation, until)
         case AgentOnCall(reservation=reservation):

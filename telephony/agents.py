@@ -199,6 +199,15 @@ def end_wrap_ups(now: datetime) -> int:
     return len(over)
 
 
+def shorten_wrap_up(owner: str, rest: timedelta, now: datetime) -> None:
+    """Let the wrap-up of an owner's call end so soon, if it does not end before; also one that waits for the leg."""
+    wrapping_up = Agent.objects.filter(state=State.WRAP_UP, wrap_up_for=owner, wrap_up_until__gt=now + rest)
+    if not wrapping_up.update(wrap_up_until=now + rest):
+        seconds = int(rest.total_seconds())
+        waiting = Agent.objects.filter(reserved_for=owner, release_as=State.WRAP_UP, release_wrap_up__gt=seconds)
+        waiting.update(release_wrap_up=seconds)
+
+
 def expire_reservations(now: datetime) -> int:
     """Agents held beyond their deadline without a live leg: their owner is told; an absent owner's are released."""
     late = list(

@@ -76,6 +76,13 @@ class ReleaseAgent:
 
 
 @dataclass(frozen=True)
+class ShortenWrapUp:
+    """Whoever wraps the call up has nothing left to decide: it ends in so many seconds, if not before."""
+
+    seconds: int
+
+
+@dataclass(frozen=True)
 class Measured:
     """How long something took that estimates are made of: "handling" of a call by an agent, "reach" of a customer."""
 
@@ -83,7 +90,7 @@ class Measured:
     seconds: float
 
 
-AgentMove = ExtendReservation | AgentOnCall | ReleaseAgent
+AgentMove = ExtendReservation | AgentOnCall | ReleaseAgent | ShortenWrapUp
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 AGENT_FIRST = {"_userterminated_first_connect_party": "AGENT"}
 PREVIEW = {**AGENT_FIRST, "_agent_preview": "true", "_wait_for_agent": "true"}
 BUSY, MACHINE = "03012380", "03012383"
+SECOND = timedelta(seconds=1)
 
 
 def first(*names: str, **options: str) -> World:
@@ -312,6 +313,16 @@ def test_done() -> None:
     with pytest.raises(TooLate, match="decided already"):
         dispose(world, callback, Choice.CALL_NOW)
     assert not QueueEntry.objects.exists()
+
+
+def test_who_has_said_what_came_of_it_need_not_wait_for_the_end_of_the_time_to_say_it() -> None:
+    world, callback = disposing(_agent_disposition_timeout="300", _wrap_up_time="7")
+    said_at = world.now()
+    dispose(world, callback, Choice.DONE)
+    kate = Agent.objects.get()
+    assert (kate.state, kate.wrap_up_until) == ("wrap_up", pytest.approx(said_at + timedelta(seconds=7), abs=SECOND))
+    world.run(lambda: Agent.objects.filter(state="ready").exists())
+    assert world.now() - said_at < timedelta(seconds=15)
 
 
 def test_nothing_said_in_time_is_done() -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from callbacks.flow import transitions
-from callbacks.flow.decision import ReleaseAgent
+from callbacks.flow.decision import ReleaseAgent, ShortenWrapUp
 from callbacks.flow.events import Disposed, Event, Expired, HoldChanged, HungUp, TimerFired
 from callbacks.flow.options import FlowOptions
 from callbacks.flow.session import Session, Stage
@@ -97,6 +97,8 @@ def on_disposition(turn: Turn, event: Event) -> bool:
             turn.session = replace(turn.session, disposition=choice)
             at = f": {transitions.said(desired_at)}" if choice is Choice.CALL_AT and desired_at else ""
             turn.note("disposed", f"Agent {actor} says: {SAID[choice]}{at}.", disposition=choice)
+            # It was as long as they might have taken to say so.
+            turn.agent(ShortenWrapUp(turn.options.wrap_up_time))
             _go_on(turn, choice, desired_at, slot)
         case TimerFired(name="stage"):
             turn.session = replace(turn.session, disposition=Choice.DONE)
