@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from callbacks import actions, desk
+from callbacks import actions, desk, inbox
+from callbacks.flow.events import TimerFired
 from callbacks.models import Attempt, Callback
 from telephony import agents
 from telephony.models import Agent, AgentSkill, BlockedNumber, Leg, QueueEntry, Skill
@@ -195,6 +196,22 @@ def test_a_rejection_goes_to_the_next_and_is_no_attempt_at_the_customer() -> Non
     assert (callback.reason, callback.agent, len(rung("customer"))) == ("AGENT_CONNECTED", other.name, 1)
 
 
+def test_an_accept_at_the_moment_at_which_it_lapses_is_told_so_and_the_next_is_asked() -> None:
+    world = preview("kate", "ann")
+    callback = world.start()
+    kate = offered(world, callback)
+    with world.patched():
+        inbox.put([(callback.pk, TimerFired("stage", Callback.objects.get().session["visit"]))], world.now())
+    with pytest.raises(TooLate, match="no longer yours"):
+        decide(world, desk.accept, callback, kate.reservation)
+    # What was refused changed nothing: the end of the offer is still to be decided, and is.
+    assert at(callback, "previewing")
+    world.run(lambda: Agent.objects.filter(reserved_for=callback.pk).exclude(pk=kate.pk).exists())
+    kate.refresh_from_db()
+    assert (kate.state, kate.reserved_for) == ("ready", None)
+    assert rung("agent") == []
+
+
 def test_as_many_rejections_as_are_allowed_end_it() -> None:
     world = preview("ann", "kate", _agent_preview_allow_reject="2")
     callback = world.start()
@@ -320,7 +337,8 @@ def test_who_has_said_what_came_of_it_need_not_wait_for_the_end_of_the_time_to_s
     said_at = world.now()
     dispose(world, callback, Choice.DONE)
     kate = Agent.objects.get()
-    assert (kate.state, kate.wrap_up_until) == ("wrap_up", pytest.approx(said_at + timedelta(seconds=7), abs=SECOND))
+    assert kate.wrap_up_until is not None
+    assert abs(kate.wrap_up_until - said_at - timedelta(seconds=7)) < SECOND
     world.run(lambda: Agent.objects.filter(state="ready").exists())
     assert world.now() - said_at < timedelta(seconds=15)
 
