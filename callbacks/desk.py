@@ -203,7 +203,7 @@ def handled_by(agent: str, *, since: datetime, now: datetime) -> list[Handled]:
             number=attempt.callback.masked_number,
             title=attempt.callback.service_name,
             talk=_talk(attempt, now),
-            outcome=attempt.result or ("under way" if attempt.ended_at is None else ""),
+            outcome=attempt.result or ("under way" if attempt.ended_at is None else "ended"),
         )
         for attempt in attempts
     ]

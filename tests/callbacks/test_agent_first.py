@@ -444,3 +444,14 @@ def test_the_agent_is_told_why_it_came_to_them(options: dict[str, str], why: str
     shown = desk.describe(callback.pk, world.now())
     assert shown is not None
     assert shown.why == why
+
+
+def test_a_call_that_came_to_nothing_is_part_of_the_day_too() -> None:
+    world = first()
+    callback = world.start()
+    world.run(lambda: Leg.objects.filter(party="agent").exists())
+    with world.patched():
+        actions.cancel(callback_id=callback.pk, actor="app", now=world.now())
+    assert world.finish(callback).reason == "CANCELLED"
+    (call,) = desk.handled_by("kate", since=world.now() - timedelta(hours=1), now=world.now())
+    assert (call.talk, call.outcome) == (None, "ended")
