@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -7,11 +8,19 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
+from telephony import workforce
+
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
     """Debian's Chromium instead of a download; as root it runs only without its sandbox."""
     return {"executable_path": "/usr/bin/chromium", "args": ["--no-sandbox", "--disable-dev-shm-usage"]}
+
+
+@pytest.fixture(autouse=True)
+def nobody_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who serves which target is remembered for seconds; other people live in the next test's database."""
+    monkeypatch.setattr(workforce, "_known", workforce._Audience(-math.inf, frozenset(), frozenset(), {}))
 
 
 @receiver(connection_created)

@@ -358,7 +358,7 @@ def test_an_answer_takes_so_many_statements(
     client = client_with(START)
     book(shop, MONDAY.replace(hour=10), 1)
 
-    with django_assert_num_queries(7) as captured, at(MONDAY):
+    with django_assert_num_queries(8) as captured, at(MONDAY):
         response = client.get(V1, {"number-of-days": "30"})
 
     assert response.status_code == 200, [query["sql"] for query in captured]

@@ -37,7 +37,7 @@ def test_the_example_makes_a_service_that_accepts_callbacks(tmp_path: Path) -> N
     file.write_text(example())
     out, err = io.StringIO(), io.StringIO()
     call_command("configure", str(file), stdout=out, stderr=err)
-    assert (err.getvalue(), out.getvalue().splitlines()[-1]) == ("", "11 added, 0 changed, 0 removed")
+    assert (err.getvalue(), out.getvalue().splitlines()[-1]) == ("", "12 added, 0 changed, 0 removed")
     service = ConfiguredService.objects.get()
     assert service.problems == []
     _, key = ApiKey.objects.create_key(name="page", scopes=[START])
