@@ -14,6 +14,7 @@ from callbacks.flow.stages.talking import AGAIN, choices
 from callbacks.models import Attempt, Callback, JournalEntry
 from callbacks.promises import NotAvailable, SlotFull
 from callbacks.records import Turns
+from callbacks.templatetags.callback_words import result_words
 from scheduling.availability import Offer
 from services import resolution
 from telephony import audience, blocklist, targets
@@ -32,7 +33,7 @@ STAGES: dict[Stage, DeskStage] = {
     Stage.DISPOSITION: DeskStage.DISPOSITION,
 }
 # Lines of the timeline of which no call came, by their kind.
-REFUSED = {"rejected": "REJECTED", "lapsed": "NO DECISION"}
+REFUSED = {"rejected": "rejected", "lapsed": "no decision"}
 # At most so many calls of a day are listed.
 MOST_HANDLED = 200
 
@@ -203,7 +204,7 @@ def handled_by(agent: str, *, since: datetime, now: datetime) -> list[Handled]:
             number=attempt.callback.masked_number,
             title=attempt.callback.service_name,
             talk=_talk(attempt, now),
-            outcome=attempt.result or ("under way" if attempt.ended_at is None else "ended"),
+            outcome=result_words(attempt.result) or ("under way" if attempt.ended_at is None else "ended"),
         )
         for attempt in attempts
     ]

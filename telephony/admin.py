@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -297,9 +297,23 @@ class PlaceGroupAdmin(NamedInServicesAdmin):
 
 @admin.register(QueueEntry)
 class QueueEntryAdmin(LookOnlyAdmin):
-    list_display = ("owner", "queue", "target_key", "wants", "paused", "priority", "place_at", "eligible_at")
+    list_display = ("owner", "queue", "looked_for", "wants", "paused", "priority", "place_at", "eligible_at")
     list_filter = ("wants", "paused")
     ordering = ("queue", "place_at")
+    exclude = ("passed_over", "keys")
+    readonly_fields = ("looked_for", "not_to")
+
+    @admin.display(description="Looked for")
+    def looked_for(self, entry: QueueEntry) -> str:
+        return _listed(entry.keys)
+
+    @admin.display(description="Passed over")
+    def not_to(self, entry: QueueEntry) -> str:
+        """Agents who are not offered it, each until when."""
+        return _listed(
+            f"{agent} until {timezone.localtime(datetime.fromtimestamp(until, UTC)):%H:%M:%S}"
+            for agent, until in sorted(entry.passed_over.items())
+        )
 
 
 @admin.register(QueueMeasure)

@@ -222,7 +222,7 @@ def test_as_many_rejections_as_are_allowed_end_it() -> None:
     # It is part of both agents' day.
     for agent in ("ann", "kate"):
         (refused,) = desk.handled_by(agent, since=world.now() - timedelta(hours=1), now=world.now())
-        assert (refused.number, refused.talk, refused.outcome) == ("9165***32", None, "REJECTED")
+        assert (refused.number, refused.talk, refused.outcome) == ("9165***32", None, "rejected")
     assert not Leg.objects.exists()
 
 
@@ -417,7 +417,7 @@ def test_an_agents_day() -> None:
     world, callback = disposing()
     dispose(world, callback, Choice.DONE)
     (call,) = desk.handled_by("kate", since=world.now() - timedelta(hours=8), now=world.now())
-    assert (call.number, call.title, call.outcome) == ("9165***88", "voice-userterm-immediate", "CONNECTED")
+    assert (call.number, call.title, call.outcome) == ("9165***88", "voice-userterm-immediate", "connected")
     assert call.talk is not None
     assert desk.handled_by("ann", since=world.now() - timedelta(hours=8), now=world.now()) == []
 

@@ -279,3 +279,20 @@ def test_every_table_of_ours_is_in_admin_or_left_out_on_purpose() -> None:
             # How right estimates are has a page of its own.
             elsewhere |= {"Prediction", "QueueAccuracy"}
             assert model.__name__ in names | elsewhere
+
+
+def test_a_place_in_a_queue_says_for_whom_it_waits(admin_client: Client) -> None:
+    QueueEntry.objects.create(
+        owner="369-bob",
+        queue="Billing_VQ",
+        visit=1,
+        place_at=NOON,
+        reserve_seconds=30,
+        keys=["GA:Billing", "?:English>5"],
+        # 12:00 UTC on 2 March 2026.
+        passed_over={"kate": 1772452800.0},
+    )
+    page = admin_client.get("/admin/telephony/queueentry/369-bob/change/").content.decode()
+    assert "?:English&gt;5, GA:Billing" in page
+    assert "kate until 12:00:00" in page
+    assert "?:English&gt;5, GA:Billing" in admin_client.get("/admin/telephony/queueentry/").content.decode()

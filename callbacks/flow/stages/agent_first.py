@@ -78,7 +78,7 @@ def _rejected(turn: Turn, actor: str) -> None:
     transitions.pass_over(turn, pause=options.agent_reject_retry_timeout)
     transitions.let_agent_go(turn, "rejected")
     turn.session = replace(turn.session, rejects=rejects)
-    turn.note("rejected", f"Agent {actor} rejected it, the {rejects}. of {most}.", agent=agent)
+    turn.note("rejected", f"Agent {actor} rejected it (rejection {rejects} of {most}).", agent=agent)
     if rejects >= most:
         transitions.end(turn, Reason.after_rejects(rejects), f"Given up after {rejects} rejected previews.")
     elif pause := options.agent_reject_retry_timeout:
