@@ -187,10 +187,13 @@ def _refuse(turn: Turn, what: str, why: str) -> None:
 
 
 def _set_aside(turn: Turn, error: str) -> None:
-    """End in error; a joined call runs on until a party hangs up."""
+    """End in error; a joined call runs on until a party hangs up, and a talk that is over stays what it was."""
     if turn.session.stage is Stage.TALKING:
         turn.session = replace(turn.session, deadline=None, reason=turn.session.reason or Reason.FAIL_ERROR)
         turn.note("error", f"An event could not be handled: {error} The talk goes on.")
+    elif turn.session.stage is Stage.DISPOSITION:
+        text = f"An event could not be handled: {error} The talk is taken as done."
+        transitions.end(turn, Reason.AGENT_CONNECTED, text)
     elif turn.session.stage is Stage.ENDED:
         turn.note("error", f"An event could not be handled: {error}")
     else:

@@ -196,6 +196,15 @@ def test_set_aside_ends_in_error_and_gives_the_agent_back(stage: Stage) -> None:
     assert story.released() == [ReleaseAgent("r1")]
 
 
+def test_an_error_after_the_talk_does_not_undo_it() -> None:
+    story = connecting()
+    story.options = replace(story.options, enable_disposition_dialog=True)
+    story.tell(LegAnswered(Party.AGENT, 1), LegsJoined(1), LegEnded(Party.CUSTOMER, 1, EndCause.HANGUP))
+    assert story.session.stage is Stage.DISPOSITION
+    story.tell(SetAside("boom"))
+    assert (story.session.stage, story.session.reason) == (Stage.ENDED, Reason.AGENT_CONNECTED)
+
+
 def test_a_joined_call_is_never_cut_by_an_error() -> None:
     story = connecting().tell(LegAnswered(Party.AGENT, 1), LegsJoined(1))
     joined = projections.wanted_call(story.session, OPTIONS)
