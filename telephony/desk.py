@@ -99,7 +99,10 @@ def read(user: int | None, now: datetime) -> Desk | None:
     if agent is None:
         return None
     owner = agent.reserved_for or agent.wrap_up_for
-    return Desk(agent, agent.listening, upwards.owner().describe(owner, now) if owner else None)
+    call = upwards.owner().describe(owner, now) if owner else None
+    # Between the reservation and the moment at which its owner hears of it there is nothing to say yet.
+    is_new = agent.state == Agent.State.RESERVED and not agent.release_as
+    return Desk(agent, agent.listening, None if is_new and call and call.stage == DeskStage.OVER else call)
 
 
 def version(user: int, now: datetime) -> str:

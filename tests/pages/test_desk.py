@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from callbacks.flow.session import Stage
 from callbacksite import live
 from telephony import lease
 from telephony.models import Agent
@@ -47,7 +48,8 @@ def put(agent: Agent, state: Agent.State, **fields: object) -> None:
 
 
 def reserve(agent: Agent, state: Agent.State = Agent.State.RESERVED, **callback: object) -> str:
-    owner_id: str = CallbackFactory.create(**callback).pk
+    """An agent's phone rings for a customer."""
+    owner_id: str = CallbackFactory.create(state="ROUTING", stage=Stage.CONNECTING, **callback).pk
     put(agent, state, reserved_for=owner_id, reservation="r1")
     return owner_id
 

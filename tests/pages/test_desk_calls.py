@@ -227,7 +227,8 @@ def test_after_the_call_nobody_sees_the_next_agents_offer(as_kate: Client, kate:
         (DeskStage.TALKING, "Talking", "A customer is waiting"),
         (DeskStage.HELD, "On hold", "The customer hears the waiting treatment. Talk again takes them back."),
         (DeskStage.DISPOSITION, "What came of it?", "The talk is over: say what came of it."),
-        (DeskStage.OVER, "Reserved", "The call is over: put down your phone."),
+        # Its owner has not heard of its agent yet.
+        (DeskStage.OVER, "Reserved", "A callback is coming to you."),
     ],
 )
 def test_every_step_of_a_call_has_its_words(
@@ -237,6 +238,15 @@ def test_every_step_of_a_call_has_its_words(
     page = as_kate.get(DESK)
     assert f"<title>{title} · Desk · Callbacksite</title>" in page.content.decode()
     assert re.sub(r" ([.:,])", r"\1", meaning) in re.sub(r" ([.:,])", r"\1", words(page))
+
+
+@pytest.mark.parametrize("state", [{"state": "on_call"}, {"state": "reserved", "release_as": "ready"}])
+def test_a_call_that_is_over_while_the_phone_is_not_down(
+    as_kate: Client, kate: Agent, owners: Owners, state: dict[str, str]
+) -> None:
+    offered(kate, owners, replace(ASKED, stage=DeskStage.OVER))
+    Agent.objects.update(**state)
+    assert "The call is over: put down your phone." in shown(as_kate)
 
 
 @pytest.mark.parametrize("stage", [DeskStage.RINGING, DeskStage.CALLING, DeskStage.JOINING, DeskStage.OVER])
