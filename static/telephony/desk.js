@@ -69,15 +69,23 @@
 
   // ---- what a button answered leaves by itself after a minute, or when the next call comes
   const message = document.getElementById("said");
-  let answeredAt = 0;
+  const reservation = () => document.querySelector("#live-part [name=reservation]")?.value ?? "";
+  let isNew = false;
+  let saidBeside = "";
   let leaving = 0;
-  const forget = () => Date.now() - answeredAt > 500 && message.replaceChildren();
+  const forget = () => message.replaceChildren();
   new MutationObserver(() => {
     clearTimeout(leaving);
     if (!message.childElementCount) return;
-    answeredAt = Date.now();
+    isNew = true;
     leaving = setTimeout(forget, 60000);
   }).observe(message, { childList: true });
+  // The answer brings the state of the desk with it: a reservation that is not yet there is the next call's.
+  const forgetBesideAnother = () => {
+    if (isNew) saidBeside = reservation();
+    else if (reservation() && reservation() !== saidBeside) forget();
+    isNew = false;
+  };
 
   const lost = (event) => {
     if (!event.detail.elt.matches("form")) return;
@@ -101,7 +109,6 @@
       beats = 0;
       return;
     }
-    if (!beats) forget();
     document.title = beats % 2 ? title : `● ${call} ●`;
     if (beats % 4 === 0) sound();
     beats += 1;
@@ -121,6 +128,7 @@
     if (event.detail.target.id !== "live-part") return;
     // htmx has put the title of the answer in by now.
     title = document.title;
+    forgetBesideAnother();
     callOrRest();
     announce();
   });
