@@ -9,6 +9,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +25,10 @@ from telephony.models import Prediction, QueueAccuracy, QueueMeasure
 from telephony.queueplace import QueuePlace
 
 logger = logging.getLogger(__name__)
+
+# So many seconds lie between two predictions that a process makes of one queue.
+SPACING = 0.2
+_predicted_at: dict[str, float] = {}
 
 # Longer than the longest span that errors are told for.
 KEPT = timedelta(days=14)
@@ -113,9 +119,13 @@ class Judged:
 def predict(owner: str, place: QueuePlace, *, held: float, is_dialled: bool, now: datetime) -> None:
     """Write down what an owner can expect that takes its place; nothing while nobody is logged in for it.
 
+    In a rush not every one: a prediction looks at all who wait, and those of one moment are alike.
+
     It cannot be served for `held` seconds, and if the customer `is_dialled` first, not before they are reached. In the
     caller's transaction: a prediction that cannot be made is logged, and stops nobody.
     """
+    if not _is_due(place.queue):
+        return
     try:
         found = estimates.forecast(owner, place, now=now)
     except (ArithmeticError, LookupError, ValueError):
@@ -140,6 +150,15 @@ def predict(owner: str, place: QueuePlace, *, held: float, is_dialled: bool, now
     }
     with connection.cursor() as cursor:
         cursor.execute(_PREDICT, figures)
+
+
+def _is_due(queue: str) -> bool:
+    """True, and remembered, where this process has predicted nobody of the queue for a moment."""
+    at = time.monotonic()
+    if at - _predicted_at.get(queue, -math.inf) < SPACING:
+        return False
+    _predicted_at[queue] = at
+    return True
 
 
 def settle(owner: str, outcome: Prediction.Outcome, now: datetime) -> None:

@@ -8,7 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
-from telephony import workforce
+from telephony import predictions, workforce
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +21,8 @@ def browser_type_launch_args() -> dict[str, Any]:
 def nobody_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who serves which target is remembered for seconds; other people live in the next test's database."""
     monkeypatch.setattr(workforce, "_known", workforce._Audience(-math.inf, frozenset(), frozenset(), {}))
+    # Stories are told faster than callers come.
+    monkeypatch.setattr(predictions, "SPACING", 0.0)
 
 
 @receiver(connection_created)

@@ -84,6 +84,17 @@ def test_a_prediction_is_what_the_queue_and_the_customer_allow() -> None:
 
 
 @pytest.mark.django_db
+def test_in_a_rush_not_every_one_is_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
+    hire(Agent.State.READY)
+    monkeypatch.setattr(predictions, "SPACING", 60.0)
+    monkeypatch.setattr(predictions, "_predicted_at", {})
+    assert predict("ada") is not None
+    assert predict("ben", seconds=1) is None
+    monkeypatch.setattr(predictions, "SPACING", 0.0)
+    assert predict("cyd", seconds=2) is not None
+
+
+@pytest.mark.django_db
 def test_how_much_ringing_differs_is_in_the_p90() -> None:
     hire(Agent.State.READY)
     QueueMeasure.objects.create(queue=QUEUE, what="reach", seconds=25, variance=100, measured=50, measured_at=NOON)
