@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from callbacks.flow.session import Stage
 from callbacks.flow.states import MOVES, State
+from services import credentials
 from services.models import ApiKey, ConfiguredService
 
 if TYPE_CHECKING:
@@ -21,9 +22,18 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         return self if user.is_active and user.has_perm("callbacks.view_callback") else self.none()
 
     def visible_to_key(self, key: ApiKey | None) -> CallbackQuerySet:
-        """The one door for the API: a key limited to services sees only theirs; None is the anonymous client."""
-        limited_to = list(key.services.values_list("pk", flat=True)) if key else []
-        return self.filter(service__in=limited_to) if limited_to else self
+        """The one door for the API: a key limited to services sees only theirs.
+
+        None is the anonymous client: it sees nothing of services that ask for a password. One statement beside the
+        query itself.
+        """
+        opened = credentials.opened(None, unasked=True) if key is None else key.opened
+        if opened is None:
+            limited_to = list(key.services.values_list("pk", flat=True)) if key else []
+            return self.filter(service__in=limited_to) if limited_to else self
+        if opened.others:
+            return self.exclude(service__in=[pk for pk, is_open in opened.own.items() if not is_open])
+        return self.filter(service__in=[pk for pk, is_open in opened.own.items() if is_open])
 
 
 class Callback(models.Model):
@@ -211,4 +221,4 @@ class AuditFinding(models.Model):
 
 
 # Tables of this app whose rows are described elsewhere.
-from callbacks.push.models import Notice  # noqa: E402, F401
+from callbacks.push.models import CometMessage, CometSubscription, Notice  # noqa: E402, F401

@@ -26,7 +26,7 @@ from callbacks.flow.events import PushSettled
 from callbacks.push import configuration
 from callbacks.push.devices import COMET, kind_of
 from callbacks.push.metrics import PUSHES
-from callbacks.push.models import Notice
+from callbacks.push.models import CometMessage, Notice
 from callbacks.push.provider import Rejected, Unavailable
 from scheduling.kick import kick
 
@@ -80,8 +80,10 @@ def withdraw(callback_id: str) -> None:
 
 
 def forget(owners: Iterable[str]) -> None:
-    """Drop the notices of callbacks that end or are deleted."""
-    Notice.objects.filter(callback__in=list(owners)).delete()
+    """Drop the notices of callbacks that end or are deleted, and what waits for their clients to ask."""
+    gone = list(owners)
+    Notice.objects.filter(callback__in=gone).delete()
+    CometMessage.objects.filter(callback__in=gone).delete()
 
 
 def callback_of(notice_id: int) -> str | None:
