@@ -36,8 +36,8 @@ def zones_of(number: str, country: str) -> tuple[ZoneInfo, ...]:
     # It takes a twentieth of a second and some megabytes, in processes that may never ask.
     from phonenumbers import timezone
 
-    parsed = _parsed(number, country)
-    names = timezone.time_zones_for_number(parsed) if parsed else ()
+    read = parsed(number, country)
+    names = timezone.time_zones_for_number(read) if read else ()
     return tuple(zone for name in names if name != timezone.UNKNOWN_TIMEZONE and (zone := _zone(name)))
 
 
@@ -48,15 +48,16 @@ def forms(number: str, country: str) -> frozenset[str]:
     # Whatever stands between its digits: a number that is written oddly is still that number.
     sign = "+" if number.lstrip().startswith("+") else ""
     found = {sign + digits} if (digits := phonenumbers.normalize_digits_only(number)) else set()
-    if parsed := _parsed(number, country):
-        found.add(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
-        if parsed.country_code == phonenumbers.country_code_for_region(country.upper()):
-            national = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
+    if read := parsed(number, country):
+        found.add(phonenumbers.format_number(read, phonenumbers.PhoneNumberFormat.E164))
+        if read.country_code == phonenumbers.country_code_for_region(country.upper()):
+            national = phonenumbers.format_number(read, phonenumbers.PhoneNumberFormat.NATIONAL)
             found.add(phonenumbers.normalize_digits_only(national))
     return frozenset(found)
 
 
-def _parsed(number: str, country: str) -> PhoneNumber | None:
+def parsed(number: str, country: str) -> PhoneNumber | None:
+    """The number as the tables read it, without `+` as one of `country`; None where it cannot be read."""
     import phonenumbers
 
     try:
