@@ -46,8 +46,11 @@ class Callback(models.Model):
     STATES = [(state.value, state.value.capitalize()) for state in State]
 
     id = models.CharField(max_length=64, primary_key=True)
-    # Null once it was deleted, which services.actions.delete_service does only with completed callbacks.
-    service = models.ForeignKey(ConfiguredService, null=True, on_delete=models.SET_NULL, related_name="callbacks")
+    # Null once it was deleted, which services.actions.delete_service does only with completed callbacks. The indexes
+    # that begin with it serve it too.
+    service = models.ForeignKey(
+        ConfiguredService, null=True, on_delete=models.SET_NULL, related_name="callbacks", db_index=False
+    )
     service_name = models.CharField(max_length=64)
     state = models.CharField(max_length=12, choices=STATES)
     reason = models.CharField(max_length=64, blank=True, help_text="Why it is completed.")
@@ -93,6 +96,15 @@ class Callback(models.Model):
             models.Index(fields=["expires_at"], name="callback_removable", condition=Q(state=State.COMPLETED)),
             # Lists by state.
             models.Index(fields=["state", "-created_at"], name="callback_state"),
+            # Queries by properties in one service, newest first; the watermarks (callbacks/queries.py).
+            models.Index(fields=["service", "state", "-created_at", "-id"], name="callback_service_newest"),
+            # Queries of queues, earliest first: of some services, and of all.
+            models.Index(fields=["service", "state", "desired_at", "id"], name="callback_service_desired"),
+            models.Index(fields=["state", "desired_at", "id"], name="callback_desired"),
+            # Queries by reason; the report of those that were cancelled.
+            models.Index(fields=["reason", "-created_at", "-id"], name="callback_reason", condition=~Q(reason="")),
+            # The others of a customer who is served (callbacks/served.py).
+            models.Index(fields=["customer_number"], name="callback_number_live", condition=~Q(state=State.COMPLETED)),
             # The scan for those whose time comes, queue by queue.
             models.Index(fields=["queue", "start_base"], name="callback_start", condition=Q(start_base__isnull=False)),
             # The audit: those completed since the last one.
@@ -176,6 +188,27 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.party} {self.number} of {self.callback_id}: {self.result or 'under way'}"
+
+
+class LookupKey(models.Model):
+    """That a request said something under one of the `_customer_lookup_keys` that its service had at that moment.
+
+    Only finds candidates: what is found is compared with what the callback says now.
+    """
+
+    callback = models.ForeignKey(Callback, on_delete=models.CASCADE, related_name="lookups", db_index=False)
+    digest = models.BigIntegerField(help_text="Of key and value: these may be long, and are personal.")
+    created_at = models.DateTimeField(help_text="The callback's.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["callback", "digest"], name="lookup_key_once")]
+        indexes = [
+            # Queries by properties, newest first.
+            models.Index(fields=["digest", "-created_at", "-callback"], name="lookup_key_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"a key of {self.callback_id}"
 
 
 class AuditFindingQuerySet(models.QuerySet["AuditFinding"]):

@@ -27,7 +27,7 @@ FIRST_BATCH = 100
 LARGEST_BATCH = 1000
 
 # Their foreign keys point to the callback, which therefore goes last.
-CHILDREN = ("callbacks_pending", "callbacks_journalentry", "callbacks_attempt")
+CHILDREN = ("callbacks_pending", "callbacks_journalentry", "callbacks_attempt", "callbacks_lookupkey")
 
 
 def expire(now: datetime) -> int:
