@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -22,18 +23,35 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         return self if user.is_active and user.has_perm("callbacks.view_callback") else self.none()
 
     def visible_to_key(self, key: ApiKey | None) -> CallbackQuerySet:
-        """The one door for the API: a key limited to services sees only theirs.
+        """The one door for the API: what `limits_of` says. One statement beside the query itself."""
+        return self.within(limits_of(key))
 
-        None is the anonymous client: it sees nothing of services that ask for a password. One statement beside the
-        query itself.
-        """
-        opened = credentials.opened(None, unasked=True) if key is None else key.opened
-        if opened is None:
-            limited_to = list(key.services.values_list("pk", flat=True)) if key else []
-            return self.filter(service__in=limited_to) if limited_to else self
-        if opened.others:
-            return self.exclude(service__in=[pk for pk, is_open in opened.own.items() if not is_open])
-        return self.filter(service__in=[pk for pk, is_open in opened.own.items() if is_open])
+    def within(self, limits: Limits) -> CallbackQuerySet:
+        if limits.only is not None:
+            return self.filter(service__in=limits.only)
+        return self.exclude(service__in=limits.without) if limits.without else self
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The services whose callbacks a client sees: `only` these, None for all but those `without`."""
+
+    only: tuple[int, ...] | None = None
+    without: tuple[int, ...] = ()
+
+
+def limits_of(key: ApiKey | None) -> Limits:
+    """A key limited to services sees only theirs.
+
+    None is the anonymous client: it sees nothing of services that ask for a password. One statement.
+    """
+    opened = credentials.opened(None, unasked=True) if key is None else key.opened
+    if opened is None:
+        limited_to = tuple(key.services.values_list("pk", flat=True)) if key else ()
+        return Limits(only=limited_to or None)
+    if opened.others:
+        return Limits(without=tuple(pk for pk, is_open in opened.own.items() if not is_open))
+    return Limits(only=tuple(pk for pk, is_open in opened.own.items() if is_open))
 
 
 class Callback(models.Model):
