@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -23,6 +23,9 @@ from django.utils import timezone
 from rest_framework_api_key.crypto import KeyGenerator
 
 from services import kinds, resolution, types
+
+if TYPE_CHECKING:
+    from services.credentials import Opened
 
 # Path parts that have a meaning of their own beside or below a service's URL.
 RESERVED_NAMES = frozenset({".", "..", "availability", "callback", "check-queue-position", "ixn", "storage"})
@@ -216,6 +219,8 @@ class ApiKey(models.Model):
     objects = ApiKeyQuerySet.as_manager()
 
     text = ""
+    # What the client may use that came with a name and password instead of a key; it is not stored, and has no `pk`.
+    opened: Opened | None = None
 
     class Meta:
         verbose_name = "API key"
@@ -242,6 +247,8 @@ class ApiKey(models.Model):
         """True if it has the scope and, where a service is meant, is not limited to others."""
         if scope not in self.scopes:
             return False
+        if self.opened is not None:
+            return service is None or self.opened.service(service.pk)
         limits = {limit.pk for limit in self.services.all()} if service else set()
         return service is None or not limits or service.pk in limits
 

@@ -90,6 +90,7 @@ def test_every_option_of_the_other_types_acts_or_is_listed() -> None:
     acting = option_names_read((ROOT / "scheduling" / "offices.py").read_text())
     # Nothing but the rule that holds the others against it.
     acting.add("_max_capacity")
+    acting |= option_names_read((ROOT / "services" / "credentials.py").read_text())
     listed = [name for row in rows("Of office hours and capacity services") for name in quoted(row[0])]
     options = (*OFFICE_HOURS.options, *CAPACITY.options)
     assert len(listed) == len(set(listed))

@@ -176,7 +176,8 @@ def _of_framework(error: Exception) -> _Answer | None:
     """What Django and REST framework raise."""
     match error:
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
-            return _Answer(401, ACCESS, str(error.detail), {"WWW-Authenticate": str(getattr(error, "auth_header", ""))})
+            challenge = str(getattr(error, "challenge", getattr(error, "auth_header", "")))
+            return _Answer(401, ACCESS, str(error.detail), {"WWW-Authenticate": challenge})
         case exceptions.PermissionDenied():
             return _Answer(403, ACCESS, _MESSAGES[403])
         case exceptions.APIException():

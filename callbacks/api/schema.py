@@ -31,6 +31,19 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         }
 
 
+class NameAndPasswordScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "callbacks.api.access.NameAndPassword"
+    name = "Basic"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "basic",
+            "description": "In place of a key with the scopes start and query, for services that have a password: "
+            "options username and password of the service, or of the section [server].",
+        }
+
+
 class StartRequest(serializers.Serializer[Any]):
     _customer_number = serializers.CharField(
         required=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services import kinds
+from services.catalogue.credentials import credentials
 from services.catalogue.option import YEAR, Option
 from services.kinds import TIME_ZONE
 
@@ -45,4 +46,5 @@ def builtin(service: str, *, zone_of: str) -> tuple[Option, ...]:
             mandatory=True,
             help=f"The time zone of {zone_of}, such as Europe/Berlin. Abbreviations such as EST know no summer time.",
         ),
+        *credentials(GENERAL),
     )

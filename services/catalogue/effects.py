@@ -90,11 +90,6 @@ CALLBACK: tuple[NoEffect, ...] = (
         listed="_redirect",
     ),
     NoEffect(
-        why="HTTP Basic authentication; clients have API keys",
-        coming=True,
-        listed="username password",
-    ),
-    NoEffect(
         why="the roles of supervisors",
         coming=True,
         listed="_service_groups",
@@ -214,12 +209,6 @@ SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
             queue-polling-rate queue-polling-rate-recover log-background-activity _enable_gms_dfm
             _fetch_retry_attempt _fetch_retry_delay _fetch_timeout _services_credentials
         """,
-    ),
-    NoEffect(
-        why="HTTP Basic authentication; clients have API keys",
-        coming=True,
-        place="[server]",
-        listed="username password",
     ),
     NoEffect(
         why="customers who call us",

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from services import kinds
 from services.catalogue import office_hours
+from services.catalogue.credentials import credentials
 from services.catalogue.option import DAY, YEAR, Option
 from services.kinds import BOOLEAN, KEYS, NUMBERS, URLS
 
@@ -157,23 +158,7 @@ _REQUESTS = (
         overridable=False,
         help="Customers' numbers that may not be called.",
     ),
-    Option(
-        name="username",
-        kind=kinds.text(maximum=128),
-        section=SECTION,
-        inherits=("server", "username"),
-        overridable=False,
-        help="The name with which clients of this service authenticate (HTTP Basic).",
-    ),
-    Option(
-        name="password",
-        kind=kinds.text(maximum=128),
-        section=SECTION,
-        inherits=("server", "password"),
-        overridable=False,
-        secret=True,
-        help="The password with which clients of this service authenticate. While there is none, nobody needs to.",
-    ),
+    *credentials(SECTION),
     Option(
         name="_service_groups",
         kind=kinds.names("names of groups"),

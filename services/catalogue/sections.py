@@ -104,16 +104,18 @@ _DEFAULTS_OF_SERVICES = (
     ),
     Option(
         name="username",
-        kind=kinds.text(maximum=128),
+        kind=kinds.text(maximum=128, forbidden=":"),
         section=_SERVER,
-        help="For services that do not say: the name with which clients authenticate.",
+        help="For services that do not say, and for requests that concern no service: the name with which clients "
+        "authenticate (HTTP Basic).",
     ),
     Option(
         name="password",
         kind=kinds.text(maximum=128),
         section=_SERVER,
         secret=True,
-        help="For services that do not say: the password with which clients authenticate.",
+        help="For services that do not say, and for requests that concern no service: the password with which "
+        "clients authenticate.",
     ),
 )
 
