@@ -273,3 +273,4 @@ class AuditFinding(models.Model):
 
 # Tables of this app whose rows are described elsewhere.
 from callbacks.push.models import CometMessage, CometSubscription, Notice  # noqa: E402, F401
+from callbacks.status.models import StatusNotice, StatusReceiver  # noqa: E402, F401
