@@ -162,6 +162,23 @@ OUTBOUND_ALLOWED_NETWORKS = env.networks(
     "OUTBOUND_ALLOWED_NETWORKS",
     help="networks of our own to which [push messages](operators.md#push-messages) may go, beside the internet",
 )
+PUSH_CREDENTIALS = env.folder(
+    "PUSH_CREDENTIALS",
+    default=BASE_DIR / "credentials",
+    shown="credentials",
+    help="where the key files of [push services](push.md#credentials) lie, which the configuration names",
+)
+MESSAGE_FILES = env.folder(
+    "MESSAGE_FILES",
+    default=BASE_DIR / "messages",
+    shown="messages",
+    help="where the [texts for customers](push.md#texts) lie, which `_notification_message_file` names",
+)
+# The services themselves; tests put others in their place.
+FCM_ENDPOINT = "https://fcm.googleapis.com"
+GOOGLE_TOKEN_ENDPOINT = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
+APNS_ENDPOINT = "https://api.push.apple.com"
+APNS_SANDBOX_ENDPOINT = "https://api.sandbox.push.apple.com"
 SIMULATOR_SPEED = env.decimal(
     "SIMULATOR_SPEED",
     default=1.0,
