@@ -16,7 +16,7 @@ from callbacks.models import Callback, Pending
 from callbacks.push import notices
 from scheduling import bookings, timers
 from scheduling.kick import kicks_to_spare
-from telephony import calls, predictions, queues
+from telephony import access, calls, predictions, queues
 from telephony.models import Agent, Leg
 from telephony.switch import LegState
 
@@ -81,7 +81,10 @@ def _delete_batch(now: datetime, most: int) -> int:
 def forget(callbacks: Iterable[str]) -> None:
     """Remove callbacks, locked by the caller, from every floor."""
     gone = list(callbacks)
-    forgetful = (timers.forget, queues.forget, calls.forget, bookings.forget, notices.forget, predictions.forget)
+    forgetful = (
+        *(timers.forget, queues.forget, calls.forget, bookings.forget, notices.forget, predictions.forget),
+        access.forget,
+    )
     for forgets in forgetful:
         forgets(gone)
     with connection.cursor() as cursor:

@@ -1,6 +1,7 @@
 """Rows of the telephony floor. Hot tables (calls, legs, queue entries) hold only what is alive.
 
-Those of virtual queues stand in `telephony.queue_models`, and are imported from here as the others.
+Those of virtual queues and access numbers stand in `telephony.queue_models` and `telephony.access_models`, and are
+imported from here as the others.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from telephony.access_models import AccessBooking as AccessBooking
 from telephony.events import Party
 from telephony.queue_models import HourMeasure as HourMeasure
 from telephony.queue_models import Prediction as Prediction
