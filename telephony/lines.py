@@ -49,17 +49,28 @@ class Head:
 # Which lines somebody is in who may be served: one step through the index for each, not one for each entry.
 _LINES = """
 WITH RECURSIVE line AS (
-    (SELECT wants, line, queue, keys FROM telephony_queueentry WHERE eligible_at IS NOT NULL
-        ORDER BY wants, line LIMIT 1)
+    (SELECT wants, line FROM telephony_queueentry WHERE eligible_at IS NOT NULL ORDER BY wants, line LIMIT 1)
     UNION ALL
     SELECT following.* FROM line CROSS JOIN LATERAL (
-        SELECT entry.wants, entry.line, entry.queue, entry.keys FROM telephony_queueentry AS entry
+        SELECT entry.wants, entry.line FROM telephony_queueentry AS entry
         WHERE entry.eligible_at IS NOT NULL AND (entry.wants, entry.line) > (line.wants, line.line)
         ORDER BY entry.wants, entry.line LIMIT 1
     ) AS following
 )
-SELECT wants, line, queue, keys FROM line WHERE line <> ''
+SELECT wants, line FROM line WHERE line <> ''
 """
+
+# What their digests stand for; none of a line in which nobody is any more.
+_MEANINGS = """
+SELECT wanted.line, one.queue, one.keys FROM unnest(%(wants)s::text[], %(lines)s::text[]) AS wanted (wants, line)
+CROSS JOIN LATERAL (
+    SELECT entry.queue, entry.keys FROM telephony_queueentry AS entry
+    WHERE entry.eligible_at IS NOT NULL AND entry.wants = wanted.wants AND entry.line = wanted.line LIMIT 1
+) AS one
+"""
+# What digests stand for never changes, so that this process asks once for each. So many take some megabytes.
+_MOST_KNOWN = 10_000
+_meanings: dict[str, tuple[str, frozenset[str]]] = {}
 
 # Who may be served now. An owner whose last agent is not yet given back waits for that: one agent an owner. Whoever is
 # on a switch that nobody listens to (`lease.live_switches`) cannot be joined now: agent after agent would be rung for
@@ -119,7 +130,24 @@ def waiting() -> list[Line]:
     """The lines somebody is in who wants something."""
     with connection.cursor() as cursor:
         cursor.execute(_LINES)
-        return [Line(wants, line, queue, frozenset(keys)) for wants, line, queue, keys in cursor.fetchall()]
+        found = cursor.fetchall()
+    # One dictionary for the whole look: another thread may put a new one in its place meanwhile.
+    meanings = _meanings
+    if unknown := [(wants, digest) for wants, digest in found if digest not in meanings]:
+        meanings = _learn(unknown, meanings)
+    return [Line(wants, digest, *meanings[digest]) for wants, digest in found if digest in meanings]
+
+
+def _learn(
+    unknown: list[tuple[str, str]], known: dict[str, tuple[str, frozenset[str]]]
+) -> dict[str, tuple[str, frozenset[str]]]:
+    """What is known, and what these stand for."""
+    global _meanings
+    with connection.cursor() as cursor:
+        cursor.execute(_MEANINGS, {"wants": [each[0] for each in unknown], "lines": [each[1] for each in unknown]})
+        more = {digest: (queue, frozenset(keys)) for digest, queue, keys in cursor.fetchall()}
+    _meanings = {**(known if len(known) < _MOST_KNOWN else {}), **more}
+    return {**known, **more}
 
 
 def heads(lines: Iterable[Line], *, now: datetime, agent: str = "", most: int = 1) -> list[Head]:

@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -26,7 +27,7 @@ from telephony.events import AgentReserved, DialGranted
 from telephony.lines import Head
 from telephony.models import Agent, Leg, QueueEntry, QueueMeasure
 from telephony.pacing import Expected, Soon
-from telephony.ready import profiles_of, ready
+from telephony.ready import profiles_of, ready, soon_free
 from telephony.switch import LegState
 from telephony.targets import Profile
 
@@ -35,15 +36,34 @@ LOCK = 0x6D746368
 # The lock is given back at least that often during a pass.
 BATCH_SECONDS = 0.05
 PASS_LIMIT = 200
-# Above that many targets agents are compared with them here: a question about each would be a statement too long.
+# Above so many agents the database is asked who of them is of the targets, else all that is known of them is read; and
+# not above so many targets, since a question about each would be a statement too long.
+MANY_FREE = 50
 MOST_KEYS_ASKED = 10
 # How many starved callbacks a pass looks at that have no agent to spare.
 STARVED_LIMIT = 5
 
 WANTS_AGENT, WANTS_DIAL = QueueEntry.Wants.AGENT, QueueEntry.Wants.DIAL
 
+# The reservation: one guarded update, so that nobody has an agent who is not free (design invariant 9).
+_RESERVE = """
+UPDATE telephony_agent AS agent SET state = 'reserved', state_since = %(now)s, reserved_for = %(owner)s,
+    reservation = %(reservation)s, reserved_until = %(until)s
+WHERE agent.id = %(agent)s AND agent.state = 'ready'
+    AND NOT EXISTS (SELECT FROM telephony_leg AS leg WHERE leg.agent_id = agent.id AND leg.state <> 'ended')
+"""
+# Its owner, who does not take the matcher's lock, may have changed it since it was read, or be changing it: the owner
+# then has it matched again after the commit, and nobody waits here under the lock.
+_GRANT = """
+UPDATE telephony_queueentry SET granted = true, granted_until = %(until)s, eligible_at = NULL
+WHERE owner IN (
+    SELECT owner FROM telephony_queueentry
+    WHERE owner = %(owner)s AND wants = 'dial' AND visit = %(visit)s AND NOT granted AND eligible_at = %(eligible_at)s
+    FOR UPDATE SKIP LOCKED
+)
+"""
+
 _BUSY_PHONE = Exists(Leg.objects.filter(~Q(state=LegState.ENDED), agent=OuterRef("pk")))
-_WRAP_UP_ENDS = Q(state=Agent.State.WRAP_UP, next_state="")
 
 
 @dataclass(frozen=True)
@@ -66,7 +86,7 @@ def match_entry(owner: str, *, now: datetime) -> bool:
     if head.line.wants == WANTS_AGENT:
         somebody = _takers(head, now).exists()
     else:
-        somebody = _soon_free(now, reach).filter(audience.agents_of(head.line.keys)).exists()
+        somebody = bool(_soon_free(head.line.keys, reach, now))
     if not somebody:
         return False
     with transaction.atomic():
@@ -89,7 +109,9 @@ def match_agent(name: str, *, now: datetime) -> bool:
     if not (known := lines.waiting()) or (found := ready(name)) is None:
         return False
     agent, profile = found
-    served_by = [line for line in known if routing.serves(profile, line.keys)]
+    # Asked once for each target, however many lines look for it.
+    theirs = {key for key in frozenset().union(*(line.keys for line in known)) if routing.serves(profile, [key])}
+    served_by = [line for line in known if not line.keys.isdisjoint(theirs)]
     if not served_by:
         return False
     with transaction.atomic():
@@ -109,7 +131,7 @@ def match_all(now: datetime) -> int:
     # Without the lock: mostly there is nobody who waits, or nobody for them.
     while known := lines.waiting():
         reach = _reach()
-        agents = _agents(_soon_free(now, reach), frozenset().union(*(line.keys for line in known)))
+        agents = _soon_free(frozenset().union(*(line.keys for line in known)), reach, now)
         if not agents:
             break
         until = time.monotonic() + BATCH_SECONDS
@@ -173,18 +195,17 @@ def _reserve_agents(callers: list[lines.Line], agents: list[_Free], now: datetim
 
 def _reserve(agent: int, name: str, head: Head, now: datetime) -> bool:
     reservation = str(uuid.uuid4())
-    if (
-        not _ready()
-        .filter(pk=agent)
-        .update(
-            state=Agent.State.RESERVED,
-            state_since=now,
-            reserved_for=head.owner,
-            reservation=reservation,
-            reserved_until=now + timedelta(seconds=head.reserve_seconds),
-        )
-    ):
-        return False
+    values: dict[str, Any] = {
+        "agent": agent,
+        "now": now,
+        "owner": head.owner,
+        "reservation": reservation,
+        "until": now + timedelta(seconds=head.reserve_seconds),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_RESERVE, values)
+        if not cursor.rowcount:
+            return False
     # The entry is not looked at again while its owner has an agent.
     upwards.owner().report([(head.owner, AgentReserved(name, reservation, head.visit))], now)
     return True
@@ -240,14 +261,16 @@ def _comes_before(dial: Head, caller: Head, now: datetime) -> bool:
 
 
 def _grant(head: Head, reach: dict[str, timedelta], now: datetime) -> bool:
-    # Its owner, who does not take the matcher's lock, may have changed it since it was read, or be changing it: the
-    # owner then has it matched again after the commit, and nobody waits here under the lock.
-    as_read = QueueEntry.objects.select_for_update(skip_locked=True).filter(
-        pk=head.owner, wants=WANTS_DIAL, visit=head.visit, granted=False, eligible_at=head.eligible_at
-    )
-    granted = QueueEntry.objects.filter(pk__in=as_read.values("pk"))
-    if not granted.update(granted=True, granted_until=now + reach[head.line.queue], eligible_at=None):
-        return False
+    values: dict[str, Any] = {
+        "owner": head.owner,
+        "visit": head.visit,
+        "eligible_at": head.eligible_at,
+        "until": now + reach[head.line.queue],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_GRANT, values)
+        if not cursor.rowcount:
+            return False
     upwards.owner().report([(head.owner, DialGranted(head.visit))], now)
     return True
 
@@ -263,7 +286,7 @@ def _expected(
     wanted = frozenset().union(*(line.keys for line in (*counted, *asking)))
     agents = [
         Soon(frozenset(key for key in wanted if routing.serves(agent.profile, [key])), agent.free_at)
-        for agent in _agents(_soon_free(now, reach), wanted)
+        for agent in _soon_free(wanted, reach, now)
     ]
     return Expected(agents, counted, asking, now=now, reach=reach)
 
@@ -272,24 +295,18 @@ def _paced(line: lines.Line) -> pacing.Line:
     return pacing.Line(line.queue, line.keys)
 
 
-def _soon_free(now: datetime, reach: dict[str, timedelta]) -> QuerySet[Agent]:
-    """Agents who are ready, or whose wrap-up ends by itself before the slowest queue has reached a customer."""
-    latest = now + max([ewt.REACH, *reach.values()])
-    ending = _WRAP_UP_ENDS & Q(wrap_up_until__lte=latest)
-    return Agent.objects.filter(Q(state=Agent.State.READY) | ending, ~_BUSY_PHONE)
-
-
-def _agents(which: QuerySet[Agent], keys: frozenset[str]) -> list[_Free]:
-    """Those of the agents who are of one of the targets, longest idle first."""
-    if len(keys) <= MOST_KEYS_ASKED:
-        which = which.filter(audience.agents_of(keys))
-    rows = list(which.order_by("idle_since", "pk").values_list("pk", "state", "wrap_up_until"))
-    if not rows:
-        return []
-    profiles = profiles_of([pk for pk, _, _ in rows])
+def _soon_free(keys: frozenset[str], reach: dict[str, timedelta], now: datetime) -> list[_Free]:
+    """Agents of one of these targets who are ready, or whose wrap-up ends by itself before the slowest queue has
+    reached a customer; longest idle first.
+    """
+    free_at = soon_free(now + max([ewt.REACH, *reach.values()]))
+    if len(free_at) > MANY_FREE and len(keys) <= MOST_KEYS_ASKED:
+        theirs = set(Agent.objects.filter(audience.agents_of(keys), pk__in=list(free_at)).values_list("pk", flat=True))
+        free_at = {pk: at for pk, at in free_at.items() if pk in theirs}
+    profiles = profiles_of(list(free_at)) if free_at else {}
     return [
-        _Free(pk, profiles[pk], wrap_up_until if state == Agent.State.WRAP_UP else None)
-        for pk, state, wrap_up_until in rows
+        _Free(pk, profiles[pk], at)
+        for pk, at in free_at.items()
         if pk in profiles and routing.serves(profiles[pk], keys)
     ]
 

@@ -1,4 +1,4 @@
-"""What targets ask of the agents whom the matcher looks at, in one statement; asked whenever an agent turns ready.
+"""Who is free or soon will be, and what targets ask of them, as statements; asked whenever an agent turns ready.
 
 The same as `audience.profiles`, written out: to make that statement anew takes longer than its answer.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -33,6 +34,20 @@ _READY = f"""{_PROFILES}
 WHERE agent.name = %s AND agent.state = 'ready'
     AND NOT EXISTS (SELECT FROM telephony_leg AS leg WHERE leg.agent_id = agent.id AND leg.state <> 'ended')
 """
+# Longest idle first. A wrap-up after which the agent is to be something else than ready does not count.
+_SOON_FREE = """
+SELECT agent.id, CASE WHEN agent.state = 'wrap_up' THEN agent.wrap_up_until END FROM telephony_agent AS agent
+WHERE (agent.state = 'ready' OR agent.state = 'wrap_up' AND agent.next_state = '' AND agent.wrap_up_until <= %s)
+    AND NOT EXISTS (SELECT FROM telephony_leg AS leg WHERE leg.agent_id = agent.id AND leg.state <> 'ended')
+ORDER BY agent.idle_since, agent.id
+"""
+
+
+def soon_free(latest: datetime) -> dict[int, datetime | None]:
+    """Agents who could be given a call now (None), or whose wrap-up ends by itself until `latest`: when it does."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SOON_FREE, [latest])
+        return dict(cursor.fetchall())
 
 
 def ready(name: str) -> tuple[int, Profile] | None:

@@ -302,6 +302,8 @@ def test_an_agent_turning_ready_costs_the_same_however_many_wait(
     hire("kate", "Billing", "Sales")
     for number in range(60):
         take_place(f"owner{number}", queue=f"VQ{number % 5}", since=number, priority=number % 3)
+    # What a line stands for is asked once by each process.
+    lines.waiting()
     # The lines, what targets ask of her if she is ready; the lock; the first of each line, the reservation. Two more
     # are the savepoint, which the transaction is in a test.
     with django_assert_num_queries(7):

@@ -193,6 +193,7 @@ def test_without_the_lock_an_owner_would_be_given_two(monkeypatch: pytest.Monkey
 
 def test_without_the_guard_an_agent_would_be_given_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matching, "_ready", lambda: Agent.objects.all())
+    monkeypatch.setattr(matching, "_RESERVE", matching._RESERVE.partition("AND agent.state")[0])
     centre = Centre()
     centre.day(callers=12, staff=2)
     assert any("is with owner" in fault for fault in centre.faults)
