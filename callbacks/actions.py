@@ -21,6 +21,7 @@ from callbacks.flow.events import (
     Event,
     Expired,
     Rescheduled,
+    Served,
     SetAside,
     Snoozed,
     Started,
@@ -57,6 +58,7 @@ __all__ = [
     "just",
     "move",
     "reschedule",
+    "served",
     "snooze",
     "start",
 ]
@@ -235,6 +237,11 @@ def cancel(*, callback_id: str, actor: str, now: datetime, reason: Reason = Reas
     return decide_now(callback_id, just(Cancelled(actor=actor, reason=reason)), now)
 
 
+def served(*, callback_id: str, actor: str, now: datetime) -> Callback:
+    """End a callback whose customer was served another way: they are not called for it any more. Raises as cancel()."""
+    return decide_now(callback_id, just(Served(actor)), now)
+
+
 def reschedule(
     *,
     callback_id: str,
@@ -375,7 +382,7 @@ def _decide(callback: Callback, events: list[Event], now: datetime, wish: Wish |
     session = SESSION.validate_python(callback.session)
     if options is None:
         # Ending needs no options; anything else cannot go on without them.
-        events = [event if isinstance(event, Cancelled | Expired) else SetAside(error) for event in events]
+        events = [event if isinstance(event, Cancelled | Served | Expired) else SetAside(error) for event in events]
     else:
         events = [each for event in events for each in _permitted(callback, session, options, event, now)]
     turns = _run(session, options, events, now)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from callbacks import dialogs, waits
+from callbacks import dialogs, served, waits
 from callbacks.flow import projections
 from callbacks.flow.decision import (
     AgentMove,
@@ -127,6 +127,7 @@ def _write(
     elif turns.session.stage is Stage.ENDED:
         # It ends before its execution began: it never wanted more than to be woken.
         timers.forget([callback.pk])
+    served.tell_others(callback, before, turns.session, now)
     if before and projections.booked_slot(before) and not projections.booked_slot(turns.session):
         bookings.cancel(callback.pk)
 

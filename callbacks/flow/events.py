@@ -131,6 +131,14 @@ class Cancelled:
 
 
 @dataclass(frozen=True)
+class Served:
+    """The customer is served another way: `callback` is the one in which they talk, empty where somebody says so."""
+
+    actor: str
+    callback: str = ""
+
+
+@dataclass(frozen=True)
 class Expired:
     """The desired time plus `_ttl` has passed."""
 
@@ -168,6 +176,7 @@ Event = (
     | Resumed
     | PushSettled
     | Cancelled
+    | Served
     | Expired
     | SetAside
     | CallEvent
@@ -192,6 +201,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
         Resumed,
         PushSettled,
         Cancelled,
+        Served,
         Expired,
         SetAside,
         call.LegDialling,

@@ -23,6 +23,7 @@ from callbacks.flow.events import (
     PushSettled,
     Rescheduled,
     Resumed,
+    Served,
     SetAside,
     Snoozed,
     StartDue,
@@ -122,6 +123,8 @@ def _ends_from_outside(turn: Turn, event: Event) -> bool:
                 _refuse(turn, f"A cancel by {actor}", "cannot be cancelled")
             else:
                 transitions.end(turn, reason, f"Cancelled by {actor}.")
+        case Served():
+            _served(turn, event)
         case Expired() if session.stage is not Stage.DISPOSITION:
             if projections.wanted_call(session, turn.options).empty and session.stage is not Stage.ENDED:
                 transitions.end(turn, Reason.FAIL_TIMEOUT_TTL, "Not handled within its time to live (_ttl).")
@@ -130,6 +133,21 @@ def _ends_from_outside(turn: Turn, event: Event) -> bool:
         case _:
             return False
     return True
+
+
+def _served(turn: Turn, served: Served) -> None:
+    """End one whose customer is served another way; by their number only one that waits and is not being called."""
+    state = projections.public_state(turn.session)
+    if served.callback and state in {State.QUEUED, State.PAUSED}:
+        text = f"Agent {served.actor} talks with the customer in callback {served.callback}."
+        transitions.end(turn, Reason.CANCELLED_SERVED, text)
+    elif served.callback:
+        if turn.session.stage is not Stage.ENDED:
+            turn.note("dropped", f"The customer talks in callback {served.callback}; this one goes on as {state}.")
+    elif turn.session.stage is Stage.TALKING or state in {State.PROCESSING, State.COMPLETED}:
+        _refuse(turn, f"A mark as served by {served.actor}", "cannot be marked as served")
+    else:
+        transitions.end(turn, Reason.CANCELLED_SERVED, f"Marked as served by {served.actor}.")
 
 
 def _is_asked_for(turn: Turn, event: Event) -> bool:

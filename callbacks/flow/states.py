@@ -22,6 +22,8 @@ class Reason(StrEnum):
     AGENT_CONNECTED = "AGENT_CONNECTED"
     CANCELLED = "CANCELLED"
     CANCELLED_BY_ADMIN = "CANCELLED_BY_ADMIN"
+    # Beyond the vendor: the customer was served another way, and is not called for this any more.
+    CANCELLED_SERVED = "CANCELLED_SERVED"
     FAIL_INTERACTION_DELETED = "FAIL_INTERACTION_DELETED"
     FAIL_TARGET_NOT_FOUND = "FAIL_TARGET_NOT_FOUND"
     FAIL_ERROR = "FAIL_ERROR"

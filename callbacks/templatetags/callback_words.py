@@ -50,6 +50,7 @@ REASONS: dict[str, str] = {
     Reason.AGENT_CONNECTED: "Connected to an agent",
     Reason.CANCELLED: "Cancelled",
     Reason.CANCELLED_BY_ADMIN: "Cancelled by an administrator",
+    Reason.CANCELLED_SERVED: "Served another way",
     Reason.FAIL_INTERACTION_DELETED: "The customer hung up",
     Reason.FAIL_TARGET_NOT_FOUND: "No agent was found in time",
     Reason.FAIL_ERROR: "Error",
@@ -88,6 +89,7 @@ CAUSES: dict[str, str] = {
     "Resumed": "the end of the pause",
     "PushSettled": "the push to the customer's device",
     "Cancelled": "a cancel",
+    "Served": "the customer served another way",
     "Expired": "its time to live",
     "SetAside": "an error",
     "LegDialling": "the switch: call sent",
@@ -113,7 +115,12 @@ CAUSES: dict[str, str] = {
 NONE = "\N{EN DASH}"
 
 GOOD, BAD, QUIET = "good", "bad", "quiet"
-TONES: dict[str, str] = {Reason.AGENT_CONNECTED: GOOD, Reason.CANCELLED: QUIET, Reason.CANCELLED_BY_ADMIN: QUIET}
+TONES: dict[str, str] = {
+    Reason.AGENT_CONNECTED: GOOD,
+    Reason.CANCELLED: QUIET,
+    Reason.CANCELLED_BY_ADMIN: QUIET,
+    Reason.CANCELLED_SERVED: QUIET,
+}
 
 
 @register.filter
