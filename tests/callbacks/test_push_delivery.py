@@ -126,14 +126,14 @@ def test_whoever_does_not_come_to_an_end_is_left_in_time(receiver: Receiver, ans
     began = time.monotonic()
     with pytest.raises(Unavailable, match=r"^it did not answer within 0\.5 seconds$"):
         deliver(receiver.url, timeout=0.5)
-    assert 0.4 < time.monotonic() - began < 2.0
+    assert 0.4 < time.monotonic() - began < 10.0
 
 
 def test_a_body_without_end_is_not_read(receiver: Receiver) -> None:
     receiver.answers = [endless(receiver)]
     began = time.monotonic()
     deliver(receiver.url)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 10.0
 
 
 def test_what_speaks_no_http_may_do_so_later(receiver: Receiver) -> None:
@@ -158,7 +158,7 @@ def test_a_name_that_is_resolved_too_late(receiver: Receiver, monkeypatch: pytes
     began = time.monotonic()
     with pytest.raises(Unavailable, match=r"^its name was not resolved in time$"):
         deliver("http://slow.example.org/", timeout=0.3)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 2.7
 
 
 def test_a_name_that_nobody_knows(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,7 +131,7 @@ class Asterisk:
         )
         log.close()
 
-    def wait_until_ready(self, timeout: float = 20) -> None:
+    def wait_until_ready(self, timeout: float = 60) -> None:
         assert self._process is not None
         give_up = time.monotonic() + timeout
         while time.monotonic() < give_up:

@@ -75,9 +75,9 @@ class Centre(Installation):
         """A test that failed leaves its callback behind, which would take the agents of the tests after it."""
         for (callback,) in self.query("SELECT id FROM callbacks_callback WHERE state <> 'COMPLETED'"):
             self.cancel(callback)
-        self.eventually(lambda: not self.number("SELECT count(*) FROM telephony_leg WHERE state <> 'ended'"), 20)
-        self.eventually(lambda: not self.number("SELECT count(*) FROM telephony_agent WHERE reserved_for <> ''"), 20)
-        self.eventually(lambda: not self.number("SELECT count(*) FROM telephony_queueentry"), 20)
+        self.eventually(lambda: not self.number("SELECT count(*) FROM telephony_leg WHERE state <> 'ended'"), 60)
+        self.eventually(lambda: not self.number("SELECT count(*) FROM telephony_agent WHERE reserved_for <> ''"), 60)
+        self.eventually(lambda: not self.number("SELECT count(*) FROM telephony_queueentry"), 60)
 
     def request(self, number: str) -> str:
         """A customer's app asks for a call; the id of the callback."""
@@ -96,14 +96,14 @@ class Centre(Installation):
     def stage(self, callback: str) -> str:
         return str(self.query("SELECT stage FROM callbacks_callback WHERE id = %s", callback)[0][0])
 
-    def until_stage(self, callback: str, stage: str, timeout: float = 20) -> None:
+    def until_stage(self, callback: str, stage: str, timeout: float = 60) -> None:
         self.eventually(lambda: self.stage(callback) == stage, timeout, callback)
 
-    def outcome(self, callback: str, timeout: float = 40) -> tuple[str, str]:
+    def outcome(self, callback: str, timeout: float = 90) -> tuple[str, str]:
         """State and reason once the callback is over and nothing of it is left on the switch."""
         self.until_stage(callback, "ended", timeout)
         live = "SELECT count(*) FROM telephony_leg WHERE call_id = %s AND state <> 'ended'"
-        self.eventually(lambda: not self.number(live, callback), 10, callback)
+        self.eventually(lambda: not self.number(live, callback), 30, callback)
         state, reason = self.query("SELECT state, reason FROM callbacks_callback WHERE id = %s", callback)[0]
         return state, reason
 

@@ -32,7 +32,7 @@ class Hearing:
     def snapshots(self) -> list[Snapshot]:
         return [event for event in self.events if isinstance(event, Snapshot)]
 
-    def wait(self, kind: type[Event], leg: str = "", *, count: int = 1, timeout: float = 15) -> Event:
+    def wait(self, kind: type[Event], leg: str = "", *, count: int = 1, timeout: float = 30) -> Event:
         """The `count`-th event of this kind (of this leg), once it has come."""
 
         def found() -> list[Event]:
@@ -43,10 +43,10 @@ class Hearing:
         self.until(lambda: len(found()) >= count, timeout, f"{kind.__name__} of {leg or 'any leg'}")
         return found()[count - 1]
 
-    def ended(self, leg: str, *, timeout: float = 15) -> Ended:
+    def ended(self, leg: str, *, timeout: float = 30) -> Ended:
         return self.wait(Ended, leg, timeout=timeout)
 
-    def snapshot(self, *, count: int = 1, timeout: float = 15) -> Snapshot:
+    def snapshot(self, *, count: int = 1, timeout: float = 30) -> Snapshot:
         return self.wait(Snapshot, count=count, timeout=timeout)
 
     def until(self, true: Callable[[], bool], timeout: float, what: str) -> None:

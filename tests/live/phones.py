@@ -53,7 +53,7 @@ class Phone:
     def hang_up(self) -> None:
         self.line.tell("hang_up", self.number)
 
-    def wait(self, event: str, *, count: int = 1, timeout: float = 15) -> Event:
+    def wait(self, event: str, *, count: int = 1, timeout: float = 30) -> Event:
         """The `count`-th event of this kind, once it has happened."""
         give_up = time.monotonic() + timeout
         with self.network.changed:

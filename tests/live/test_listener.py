@@ -132,14 +132,14 @@ def test_a_second_listener_replaces_the_first_which_stands_by(
 ) -> None:
     monkeypatch.setattr(listener_module, "STAND_BY_SECONDS", 3)
     with another(asterisk) as second:
-        hearing.until(lambda: not hearing.listener.connected, 2, "stand-by")
+        hearing.until(lambda: not hearing.listener.connected, 10, "stand-by")
         before = len(hearing.events)
         leg = create(switch, asterisk, phones.customer().number)
         second.wait(Created, leg)
         assert second.listener.connected
         assert len(hearing.events) == before
     # The second is gone, and the first was not closed: its owner still holds the lease.
-    hearing.until(lambda: hearing.listener.connected, 8, "return of the first")
+    hearing.until(lambda: hearing.listener.connected, 20, "return of the first")
     switch.delete_leg(leg)
     assert hearing.ended(leg).cause is EndCause.CANCELLED
 
@@ -154,7 +154,7 @@ def test_a_restarted_asterisk_shows_none_of_the_legs(
     hearing.wait(Answered, up)
     hearing.wait(Ringing, waits)
     asterisk.restart()
-    hearing.until(lambda: hearing.snapshots()[-1].legs == (), 10, "list without the legs")
+    hearing.until(lambda: hearing.snapshots()[-1].legs == (), 30, "list without the legs")
     assert [event for event in hearing.events if isinstance(event, Ended)] == []
     assert switch.list_legs() == ()
     talking.hang_up()

@@ -84,7 +84,7 @@ class Centre:
         calls.want(OWNER, WantedCall(customer, agent, joined=joined), number=self.wishes, now=self.now())
         converge.converge(OWNER, now=self.now())
 
-    def until(self, event: CallEvent, *, count: int = 1, seconds: float = 10.0) -> None:
+    def until(self, event: CallEvent, *, count: int = 1, seconds: float = 30.0) -> None:
         """Read what the switches report, and act upon it, until the owner was told that for the `count`-th time."""
         deadline = self.now() + timedelta(seconds=seconds)
         while self.owner.told.count(event) < count:

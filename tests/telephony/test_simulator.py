@@ -72,7 +72,7 @@ class Reader:
         self.listener = switches.listen(self.row)
         self._events: Iterator[SwitchEvent | None] = self.listener.events()
 
-    def until(self, last: SwitchEvent, *, snapshots: bool = False, seconds: float = 5.0) -> list[SwitchEvent]:
+    def until(self, last: SwitchEvent, *, snapshots: bool = False, seconds: float = 30.0) -> list[SwitchEvent]:
         """What happened up to and including `last`, all of it written."""
         seen: list[SwitchEvent] = []
         deadline = time.monotonic() + seconds

@@ -85,9 +85,9 @@ def test_a_preview_is_rejected_by_the_first_agent_and_accepted_by_the_second(
     callback = centre.request(ann.number)
     with Desk(centre.port, "kate") as kates, Desk(centre.port, "bob") as bobs:
         # Reserved is a moment before offered: the page says "A callback is coming to you" until then.
-        centre.eventually(lambda: "billing" in kates.page(), 10, callback)
+        centre.eventually(lambda: "billing" in kates.page(), 30, callback)
         kates.press("offer/reject", reservation=centre.reservation("kate"))
-        centre.eventually(lambda: "billing" in bobs.page(), 10, callback)
+        centre.eventually(lambda: "billing" in bobs.page(), 30, callback)
         assert bob.calls == ann.calls == 0
         bobs.press("offer/accept", reservation=centre.reservation("bob"))
     centre.until_stage(callback, "talking")

@@ -218,7 +218,7 @@ def test_asterisk_is_restarted(
     phones.agent("kate", play=voices["agent"])
     callback = centre.request(ann.number)
     centre.until_stage(callback, when)
-    centre.eventually(lambda: ann.calls == 1, 10, callback)
+    centre.eventually(lambda: ann.calls == 1, 30, callback)
     asterisk.restart()
     if when == "talking":
         assert centre.outcome(callback) == ("COMPLETED", "AGENT_CONNECTED"), centre.story(callback)
