@@ -152,11 +152,12 @@ class SetAside:
 
 @dataclass(frozen=True)
 class PushSettled:
-    """What became of the push that was sent for a visit of the stage."""
+    """What became of the push that was sent for a visit of the stage. `gone`: the device will not be reached again."""
 
     visit: int
     delivered: bool
     detail: str = ""
+    gone: bool = False
 
 
 Event = (

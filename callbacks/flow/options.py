@@ -25,6 +25,23 @@ class Treatment:
 
 
 @dataclass(frozen=True)
+class Notification:
+    """How the customer's device is told. `texts` are those of the service's message file in their language.
+
+    With a `problem`, a sentence, that file cannot be used, although the callback would need it.
+    """
+
+    provider: str = ""  # _provider_name; empty: what [push] says
+    is_debug: bool = False  # _use_debug_push_certificate
+    country: str = ""  # _default_country
+    texts: tuple[tuple[str, str], ...] = ()
+    problem: str = ""
+
+
+AS_CONFIGURED = Notification()
+
+
+@dataclass(frozen=True)
 class FlowOptions:
     """Seconds unless said otherwise. Each field is one option of the catalogue, without its underscore."""
 
@@ -86,13 +103,18 @@ class FlowOptions:
     preferred_agent_timeout: int = 60
     # The customer's data as the agent's call carries them (_attach_udata): (key, text) pairs.
     attached: tuple[tuple[str, str], ...] = ()
+    notification: Notification = AS_CONFIGURED
     most_late: int = 86400  # by how much a start or a dial may be late, of _queue_poll_period(_recovery)
 
 
 FLOW_OPTIONS: TypeAdapter[FlowOptions] = TypeAdapter(FlowOptions)
 
 
-def from_resolved(resolved: Mapping[str, Any], attached: tuple[tuple[str, str], ...] = ()) -> FlowOptions:
+def from_resolved(
+    resolved: Mapping[str, Any],
+    attached: tuple[tuple[str, str], ...] = (),
+    notification: Notification = AS_CONFIGURED,
+) -> FlowOptions:
     """Pick the flow's options out of `services.resolution.resolve`'s typed values."""
     return FlowOptions(
         media_type=resolved["_media_type"],
@@ -153,6 +175,7 @@ def from_resolved(resolved: Mapping[str, Any], attached: tuple[tuple[str, str], 
         preferred_agent=resolved["_preferred_agent"] or "",
         preferred_agent_timeout=resolved["_preferred_agent_timeout"],
         attached=attached,
+        notification=notification,
         # A minute is what a restart takes.
         most_late=60 * max(1, -min(resolved["_queue_poll_period"][0], resolved["_queue_poll_period_recovery"][0])),
     )

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     FAIL_AGENT_CONNECT = "FAIL_AGENT_CONNECT"
     FAIL_CALL_TO_CUSTOMER = "FAIL_CALL_TO_CUSTOMER"
     FAIL_USER_NO_CONFIRM = "FAIL_USER_NO_CONFIRM"
+    FAIL_LOAD_MESSAGE_FILE = "FAIL_LOAD_MESSAGE_FILE"
     # Beyond the vendor: overdue by more than the recovery window, and a number that may not be called.
     FAIL_TOO_LATE = "FAIL_TOO_LATE"
     FAIL_NUMBER_BLOCKED = "FAIL_NUMBER_BLOCKED"

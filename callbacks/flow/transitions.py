@@ -45,6 +45,9 @@ def begin(turn: Turn, ewt: float = 0.0, place_at: datetime | None = None) -> Non
     if options.media_type != "voice":
         end(turn, Reason.FAIL_IXN_UNKNOWN_MEDIA_TYPE, f"Media type {options.media_type!r} is not voice.")
         return
+    if options.notification.problem:
+        end(turn, Reason.FAIL_LOAD_MESSAGE_FILE, options.notification.problem)
+        return
     if not turn.session.number:
         end(turn, Reason.FAIL_NO_CUSTOMER_NUMBER, "There is no customer number to call.")
         return
@@ -273,7 +276,7 @@ def not_confirmed(turn: Turn, why: str) -> None:
     Meanwhile the agent is left to others.
     """
     options = turn.options
-    if turn.session.asked < options.max_confirmation_attempts:
+    if turn.session.asked < options.max_confirmation_attempts and not turn.session.unaskable:
         pause = options.agent_availability_notification_delay
         turn.go(Stage.HELD, deadline=turn.now + timedelta(seconds=pause))
         turn.note("not-confirmed", f"{why} The customer is asked again in {pause} s at the earliest.")

@@ -60,6 +60,7 @@ REASONS: dict[str, str] = {
     Reason.FAIL_AGENT_CONNECT: "No agent could be connected",
     Reason.FAIL_CALL_TO_CUSTOMER: "The customer was not reached",
     Reason.FAIL_USER_NO_CONFIRM: "The customer did not confirm",
+    Reason.FAIL_LOAD_MESSAGE_FILE: "The file with the texts for customers was not loaded",
     Reason.FAIL_TOO_LATE: "Too late to be called",
     Reason.FAIL_NUMBER_BLOCKED: "The number is on the block list",
     **{Reason.after_rejects(number): _after_rejects(number) for number in range(1, 11)},

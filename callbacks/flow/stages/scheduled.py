@@ -103,7 +103,9 @@ def on_confirming(turn: Turn, event: Event) -> bool:
             transitions.not_confirmed(turn, f"The customer did not answer within {timeout} s.")
         case PushSettled(delivered=True, detail=detail):
             turn.note("pushed", f"The customer's device was told ({detail}).")
-        case PushSettled(delivered=False, detail=detail):
+        case PushSettled(delivered=False, detail=detail, gone=gone):
+            if gone:
+                turn.session = replace(turn.session, unaskable=detail)
             transitions.not_confirmed(turn, f"The customer's device could not be told ({detail}).")
         case Paused():
             transitions.pause(turn)
