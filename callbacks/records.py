@@ -6,11 +6,12 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from callbacks import dialogs, served, waits
+from callbacks import dialogs, originated, served, waits
 from callbacks.flow import projections
 from callbacks.flow.decision import (
     AgentMove,
     AgentOnCall,
+    ArrivalMove,
     AttemptChange,
     Decision,
     ExtendReservation,
@@ -43,6 +44,7 @@ class Turns:
         self.attempts: list[AttemptChange] = []
         self.agents: list[AgentMove] = []
         self.measured: list[Measured] = []
+        self.arrivals: list[ArrivalMove] = []
         self.fired: set[str] = set()
         # What a verb changed of the row beside what follows from the session.
         self.columns: dict[str, Any] = {}
@@ -65,6 +67,7 @@ class Turns:
         self.attempts += decision.attempts
         self.agents += decision.agents
         self.measured += decision.measured
+        self.arrivals += decision.arrivals
         self.refused = decision.refused
 
 
@@ -124,6 +127,7 @@ def _write(
         _write_wishes(callback.pk, before, turns, options, now)
         _write_notice(callback, before, turns.session, options, now)
         waits.write(callback.pk, before, turns, options, now)
+        originated.write(callback.pk, before, turns.session, options, turns.arrivals, now)
     elif turns.session.stage is Stage.ENDED:
         # It ends before its execution began: it never wanted more than to be woken.
         timers.forget([callback.pk])
@@ -212,7 +216,8 @@ def _write_notice(
         return
     if asked_before is not None:
         notices.withdraw(callback.pk)
-    if asks is not None:
+    # Whom nothing can be sent to may still ask by themselves for the number to call.
+    if asks is not None and not (after.unaskable and projections.is_user_originated(options)):
         notices.put(
             callback.pk,
             visit=asks,

@@ -27,6 +27,7 @@ Outcome = Prediction.Outcome
 
 # Something else than the queue now keeps it waiting: an attempt that found nobody, a pause, another desired time.
 _PUT_OFF = frozenset({Stage.HELD, Stage.RETRYING, Stage.PAUSED, Stage.SCHEDULED})
+_THERE = frozenset({DialResult.PERSON, DialResult.USERORIGINATED_CONNECTED})
 # Ends of those who had enough of waiting; any other end says nothing about the queue.
 _LEFT = frozenset(
     {
@@ -70,9 +71,9 @@ def outcome_of(before: Session, turns: Turns, place: QueuePlace | None) -> Outco
 
 
 def no_shows(attempts: Iterable[AttemptChange]) -> list[float]:
-    """Of each attempt at the customer that came to something: 1 where it found nobody, 0 where a human answered.
+    """Of each attempt at the customer that came to something: 1 where nobody was found, 0 where a human was there.
 
     A call that could not be made says nothing about customers.
     """
     results = [change.result for change in attempts if change.party is Party.CUSTOMER and change.result]
-    return [float(result is not DialResult.PERSON) for result in results if result is not DialResult.CREATE_CALL_ERROR]
+    return [float(result not in _THERE) for result in results if result is not DialResult.CREATE_CALL_ERROR]

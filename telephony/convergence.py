@@ -71,7 +71,7 @@ def next_act(wish: WantedCall, legs: Sequence[Leg], bridge: str) -> Act | None:
 
     1. Legs that are not wanted go first, so that no phone rings a moment longer than it must.
     2. Wanted legs are created and dialled, once the party's leg before has ended. Nobody is rung to meet a party whose
-       wanted leg has ended: its owner is about to hear of that end.
+       wanted leg has ended: its owner is about to hear of that end. A leg that arrived is never made.
     3. Joining comes after stopping whatever either of them hears.
     4. Else each leg leaves the bridge, if it is in one, and hears what it should.
     """
@@ -80,7 +80,10 @@ def next_act(wish: WantedCall, legs: Sequence[Leg], bridge: str) -> Act | None:
             return GiveUp(leg)
     for party, wanted in _parties(wish):
         other = other_of(wish, legs, party)
-        if (other is None or other.alive) and (act := _towards_a_leg(party, wanted, legs)):
+        # Of a leg that arrived and is not there any more its owner is about to hear as well.
+        expected = wish.customer is not None and wish.customer.arrived and party is not Party.CUSTOMER
+        is_there = other.alive if other else not expected
+        if is_there and (act := _towards_a_leg(party, wanted, legs)):
             return act
     customer, agent = _leg(legs, Party.CUSTOMER, wish.customer), _leg(legs, Party.AGENT, wish.agent)
     if wish.joined and customer and agent and customer.up and agent.up:
@@ -129,6 +132,8 @@ def _leg(legs: Sequence[Leg], party: Party, wanted: WantedLeg | None) -> Leg | N
 def _towards_a_leg(party: Party, wanted: WantedLeg, legs: Sequence[Leg]) -> Act | None:
     leg = _leg(legs, party, wanted)
     if leg is None:
+        if wanted.arrived:
+            return None
         earlier_alive = any(other.party == party and other.alive for other in legs)
         return None if earlier_alive else Create(party, wanted)
     return Dial(leg, wanted) if leg.state == LegState.CREATED else None

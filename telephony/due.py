@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from scheduling.tick import Sources
-from telephony import access, agents, calls, converge, matching, plans, upwards
+from telephony import access, agents, calls, converge, inbound, matching, plans, upwards
 from telephony.models import Agent, Call, Leg, UnconfirmedDeletion
 from telephony.switch import LegState
 
@@ -48,6 +48,10 @@ def carry_out_releases(now: datetime) -> int:
     with transaction.atomic():
         agents.carry_out_releases(waiting, now)
     return 1
+
+
+def look_after_arrived(now: datetime) -> int:
+    return inbound.look_after(now)
 
 
 def adopt_entries(now: datetime) -> int:
@@ -93,8 +97,11 @@ def drop_ownerless(now: datetime) -> int:
 SOURCES = Sources(
     every_second=[
         *(kick_unsettled, end_silent, end_wrap_ups, expire_reservations, carry_out_releases),
-        *(adopt_entries, go_on_with_targets, match_all),
+        *(look_after_arrived, adopt_entries, go_on_with_targets, match_all),
     ],
     slow=[end_on_unreachable, drop_ownerless, access.delete_expired],
-    live=[kick_unsettled_live, end_silent, expire_reservations, carry_out_releases, go_on_with_targets, match_all],
+    live=[
+        *(kick_unsettled_live, end_silent, expire_reservations, carry_out_releases),
+        *(look_after_arrived, go_on_with_targets, match_all),
+    ],
 )

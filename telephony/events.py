@@ -121,6 +121,17 @@ class TargetSwitched:
     why: str
 
 
+@dataclass(frozen=True)
+class CustomerArrived:
+    """A call that was matched to this owner is on the line, answered; it is the owner's to take or to refuse.
+
+    `sounds` is the number of the last list of sounds that it heard.
+    """
+
+    leg: str
+    sounds: int = 0
+
+
 CallEvent = (
     LegDialling
     | LegAnswered
@@ -134,4 +145,5 @@ CallEvent = (
     | DialGranted
     | ReservationExpired
     | TargetSwitched
+    | CustomerArrived
 )

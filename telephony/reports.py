@@ -10,19 +10,20 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from scheduling.kick import kick
-from telephony import agents, trunks, upwards
+from telephony import agents, inbound, trunks, upwards
 from telephony.calls import CONVERGE, PATIENCE, bridge_id, owner_of
 from telephony.convergence import names, wanted_of, way_of
 from telephony.events import CallEvent, LegAnswered, LegEnded, LegProgress, LegsJoined, LegSoundsFinished, Party
+from telephony.inbound_models import ArrivedCall
 from telephony.models import Call, Leg, UnconfirmedDeletion
 from telephony.switch import (
     Answered,
-    Created,
     Dialling,
     EndCause,
     Ended,
     EnteredBridge,
     LeftBridge,
+    LegEvent,
     LegSeen,
     LegState,
     Progress,
@@ -38,8 +39,6 @@ ORPHAN_AGE = timedelta(seconds=30)
 # A leg sent that recently may be missing from a list that was taken meanwhile.
 LIST_LAG = timedelta(seconds=2)
 
-LegEvent = Created | Dialling | Ringing | Answered | Progress | SoundsFinished | EnteredBridge | LeftBridge | Ended
-
 
 def record(*, switch: int, events: list[SwitchEvent], now: datetime) -> list[str]:
     """Write events in the order received, in the caller's transaction, which holds the switch's lease. Safe to repeat.
@@ -54,8 +53,16 @@ def record(*, switch: int, events: list[SwitchEvent], now: datetime) -> list[str
                 by_owner[owner_of(leg_event.leg)].append(leg_event)
         else:
             by_owner[owner_of(event.leg)].append(event)
+    # Whose leg that arrived it is, its id does not say.
+    arrived = by_owner.pop("", [])
     for owner, its_events in by_owner.items():
         unknown += _record_of(owner, its_events, now)
+    # Those that nobody has taken yet first: who takes one deletes the row that is looked for.
+    rest = inbound.record(switch=switch, events=arrived, now=now) if arrived else []
+    owners = dict(Leg.objects.filter(pk__in=[event.leg for event in rest]).values_list("pk", "call_id")) if rest else {}
+    for owner in dict.fromkeys(owners.values()):
+        unknown += _record_of(owner, [event for event in rest if owners.get(event.leg) == owner], now)
+    unknown += [event.leg for event in rest if event.leg not in owners and not isinstance(event, Ended | LeftBridge)]
     return unknown
 
 
@@ -74,13 +81,19 @@ def _reconcile(switch: int, snapshot: Snapshot, unknown: list[str]) -> list[LegE
         elif _was_there(row, snapshot.taken_at):
             cause = EndCause.HANGUP if row.up else EndCause.UNKNOWN
             happened.append(Ended(pk, cause, "gone from the switch"))
+    # A list that was asked for a moment before somebody called does not show them.
+    waiting = ArrivedCall.objects.filter(switch=switch)
+    for pk, arrived_at in waiting.values_list("pk", "arrived_at"):
+        if pk not in seen and arrived_at < snapshot.taken_at - LIST_LAG:
+            happened.append(Ended(pk, EndCause.HANGUP, "gone from the switch"))
+    known = {*rows, *waiting.values_list("pk", flat=True)}
     given_up = UnconfirmedDeletion.objects.filter(switch=switch)
     to_delete = set(given_up.values_list("leg", flat=True))
     given_up.exclude(leg__in=seen).delete()
     unknown += [
         leg.id
         for leg in snapshot.legs
-        if leg.id not in rows and (leg.id in to_delete or leg.created_at < snapshot.taken_at - ORPHAN_AGE)
+        if leg.id not in known and (leg.id in to_delete or leg.created_at < snapshot.taken_at - ORPHAN_AGE)
     ]
     return happened
 

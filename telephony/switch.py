@@ -4,6 +4,8 @@ A switch creates, dials, joins and deletes *legs* (one party's call each), plays
 what happens to them as events. Everything vendor-specific stays in the vendor's own folder (`telephony/asterisk`,
 `telephony/simulator`); nothing here touches the database or the clock.
 
+Legs that arrive (customers who call us) have the switch's own ids and are answered when they are told of.
+
 Ringing a phone takes two steps: `create_leg` makes the leg under an id of ours and rings nobody; `dial_leg` rings.
 All verbs may be repeated: a second `create_leg` of a live id, a `delete_leg` of an absent one, a `play` whose number
 is already playing are successes without effect.
@@ -17,7 +19,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-# Every leg that we create carries this prefix; legs of others on the same switch are never touched.
+# Every leg that we create carries this prefix. Beside these only legs that `Arrived` are ours; those of others on the
+# same switch are never touched.
 LEG_PREFIX = "cb-"
 
 
@@ -153,6 +156,23 @@ class LeftBridge:
 
 
 @dataclass(frozen=True)
+class Arrived:
+    """Somebody called us and is on the line, answered; may be told again of a leg that is still there."""
+
+    leg: str
+    called: str
+    caller: str = ""  # empty where it is withheld
+
+
+@dataclass(frozen=True)
+class Digit:
+    """A key that somebody who called us pressed: 0 to 9, *, #."""
+
+    leg: str
+    digit: str
+
+
+@dataclass(frozen=True)
 class Ended:
     leg: str
     cause: EndCause
@@ -161,15 +181,29 @@ class Ended:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All legs with our prefix that the switch knew at `taken_at`; sent after every (re)connect and every 30 s."""
+    """All legs of ours, created or arrived, that the switch knew at `taken_at`.
+
+    Sent after every (re)connect and every 30 s.
+    """
 
     legs: tuple[LegSeen, ...]
     taken_at: datetime
 
 
-SwitchEvent = (
-    Created | Dialling | Ringing | Answered | Progress | SoundsFinished | EnteredBridge | LeftBridge | Ended | Snapshot
+LegEvent = (
+    Created
+    | Dialling
+    | Ringing
+    | Answered
+    | Progress
+    | SoundsFinished
+    | EnteredBridge
+    | LeftBridge
+    | Arrived
+    | Digit
+    | Ended
 )
+SwitchEvent = LegEvent | Snapshot
 
 
 class Switch(Protocol):

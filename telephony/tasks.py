@@ -4,7 +4,7 @@ from structlog.contextvars import bind_contextvars
 
 from scheduling.kick import chained
 from telephony import converge as convergence
-from telephony import matching, predictions
+from telephony import inbound, matching, predictions
 
 
 @shared_task(ignore_result=True)
@@ -13,6 +13,12 @@ def converge(owner: str) -> None:
     # An owner is a callback, as logs know it.
     bind_contextvars(callback=owner)
     convergence.converge(owner, now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+@chained
+def attend(leg: str) -> None:
+    inbound.attend(leg, now=timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -19,8 +19,10 @@ class WantedLeg:
     """The leg of one attempt. An attempt whose leg has ended is never created again.
 
     Exactly one of `number` (a customer, through `route_point`) and `agent` says whom to ring; an agent is rung at their
-    own phone, or, with a `route_point`, at their number through it. `ring_seconds` bounds the ringing. `hears` is what
-    the leg should be hearing while it is not joined. `attached` are (key, text) pairs of data for whoever answers.
+    own phone, or, with a `route_point`, at their number through it. Nobody is rung where the leg has `arrived`: the
+    customer called, and the leg is there with the wish or never (`telephony.inbound.take`). `ring_seconds` bounds the
+    ringing. `hears` is what the leg should be hearing while it is not joined. `attached` are (key, text) pairs of data
+    for whoever answers.
     """
 
     attempt: int
@@ -31,6 +33,7 @@ class WantedLeg:
     caller_number: str = ""
     caller_name: str = ""
     detect: bool = False
+    arrived: bool = False
     hears: Sounds | None = None
     attached: tuple[tuple[str, str], ...] = ()
 

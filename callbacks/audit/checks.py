@@ -311,8 +311,9 @@ def called_party(session: Session) -> tuple[Party, int]:
 def _restore_with(stored: Stored, session: Session) -> Remedy | None:
     if session.stage in projections.WITH_CALL and not stored.live_legs and not stored.pending:
         called = called_party(session)
-        dialled = any((a.party, a.number) == called and a.dialled_at for a in stored.attempts)
-        if stored.call is None or dialled:
+        # Rung, or on the line because the customer called.
+        was_there = any((a.party, a.number) == called and (a.dialled_at or a.answered_at) for a in stored.attempts)
+        if stored.call is None or was_there:
             return Remedy.CALL_GONE
     return Remedy.RESTORE
 
@@ -451,7 +452,8 @@ def _on_the_switch(stored: Stored, listing: Listing, now: datetime) -> Iterator[
 
 
 def _was_sent(leg: Leg, now: datetime) -> bool:
-    return leg.state != LegState.CREATED and leg.sent_at is not None and leg.sent_at < now - BOUND
+    since = leg.sent_at or leg.answered_at
+    return leg.state != LegState.CREATED and since is not None and since < now - BOUND
 
 
 def _wish(call: Call) -> WantedCall:

@@ -26,6 +26,8 @@ class DialResult(StrEnum):
     BUSY = "BUSY"
     NO_ANSWER = "NO_ANSWER"
     CREATE_CALL_ERROR = "CREATE_CALL_ERROR"
+    USERORIGINATED_CONNECTED = "USERORIGINATED_CONNECTED"
+    FAILED_TO_ESTABLISH_CUSTOMER_ORIGINATED_MEDIA = "FAILED_TO_ESTABLISH_CUSTOMER_ORIGINATED_MEDIA"
     UNKNOWN = "UNKNOWN"
 
 
@@ -90,6 +92,22 @@ class Measured:
     seconds: float
 
 
+@dataclass(frozen=True)
+class TakeArrived:
+    """The call that arrived becomes the customer's leg of the present attempt."""
+
+    leg: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class RefuseArrived:
+    """The call that arrived is told that it comes too late, and is hung up."""
+
+    leg: str
+
+
+ArrivalMove = TakeArrived | RefuseArrived
 AgentMove = ExtendReservation | AgentOnCall | ReleaseAgent | ShortenWrapUp
 
 
@@ -100,4 +118,5 @@ class Decision:
     attempts: tuple[AttemptChange, ...]
     agents: tuple[AgentMove, ...]
     measured: tuple[Measured, ...] = ()
+    arrivals: tuple[ArrivalMove, ...] = ()
     refused: str = ""  # a verb's event that the machine does not accept, and why

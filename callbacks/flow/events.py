@@ -61,7 +61,7 @@ class Changed:
 
 @dataclass(frozen=True)
 class Connected:
-    """The customer, who was asked, wants to be called now."""
+    """The customer, who was asked, wants to be called now; one who calls us asks for the number to call."""
 
     actor: str
 
@@ -217,6 +217,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
         call.DialGranted,
         call.ReservationExpired,
         call.TargetSwitched,
+        call.CustomerArrived,
     )
 }
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from callbacks.flow import projections, transitions
-from callbacks.flow.decision import Decision, ReleaseAgent
+from callbacks.flow.decision import Decision, RefuseArrived, ReleaseAgent
 from callbacks.flow.events import (
     Cancelled,
     Changed,
@@ -31,11 +31,21 @@ from callbacks.flow.events import (
 )
 from callbacks.flow.options import FlowOptions
 from callbacks.flow.session import Session, Stage
-from callbacks.flow.stages import agent_first, connecting, detecting, dialling, scheduled, talking, waiting
+from callbacks.flow.stages import (
+    agent_first,
+    connecting,
+    detecting,
+    dialling,
+    originated,
+    scheduled,
+    talking,
+    waiting,
+)
 from callbacks.flow.states import Reason, State
 from callbacks.flow.turn import Turn
 from telephony.events import (
     AgentReserved,
+    CustomerArrived,
     DialGranted,
     LegDialling,
     LegsJoined,
@@ -63,6 +73,7 @@ STAGES: dict[Stage, Handler] = {
     Stage.PREVIEWING: agent_first.on_previewing,
     Stage.CALLING_AGENT: agent_first.on_calling_agent,
     Stage.CONFIRMING: scheduled.on_confirming,
+    Stage.EXPECTING: originated.on_expecting,
     Stage.DIALLING: dialling.on_dialling,
     Stage.RINGING: dialling.on_ringing,
     Stage.DETECTING: detecting.on_detecting,
@@ -169,6 +180,9 @@ def _is_asked_for(turn: Turn, event: Event) -> bool:
             else:
                 turn.session = replace(turn.session, unaskable=unaskable)
                 turn.note("changed", f"{text} By {actor}.")
+        case Connected(actor=actor) if turn.session.stage is Stage.EXPECTING:
+            why = "has been given an access number as often as it may be (_userorig_connect_limit)"
+            _refuse(turn, f"Another access number for {actor}", why)
         case Connected(actor=actor):
             # The same answer again for a client that did not hear the first one.
             if not turn.session.confirmed or projections.public_state(turn.session) is State.COMPLETED:
@@ -230,6 +244,9 @@ def _give_back(turn: Turn, event: Event) -> None:
             is_over = turn.session.stage not in projections.WITH_CUSTOMER
             turn.attempt(Party.CUSTOMER, dialled_at=turn.now, ended_at=turn.now if is_over else None)
             turn.note("dropped", "The call had already been sent; it is being taken back.")
+        case CustomerArrived(leg=leg):
+            turn.arrival(RefuseArrived(leg))
+            turn.note("turned-away", "The customer called, but no call is expected from them now; they are told so.")
         case DialGranted() | TimerFired() | StartDue():
             turn.note("dropped", f"{_name(event)} came too late and changed nothing.")
 

@@ -103,6 +103,11 @@ class FlowOptions:
     preferred_agent_timeout: int = 60
     # The customer's data as the agent's call carries them (_attach_udata): (key, text) pairs.
     attached: tuple[tuple[str, str], ...] = ()
+    booking_seconds: int = 30  # how long the access number is held, of _booking_expiration_timeout or its pool
+    resource_group: str = ""
+    provide_code: bool = False
+    access_code_length: int = 0  # 0: as long as codes are where nothing is said
+    userorig_connect_limit: int = 3
     notification: Notification = AS_CONFIGURED
     most_late: int = 86400  # by how much a start or a dial may be late, of _queue_poll_period(_recovery)
 
@@ -176,6 +181,10 @@ def from_resolved(
         preferred_agent_timeout=resolved["_preferred_agent_timeout"],
         attached=attached,
         notification=notification,
+        resource_group=resolved["_resource_group"] or "",
+        provide_code=resolved["_provide_code"],
+        access_code_length=resolved["_access_code_length"] or 0,
+        userorig_connect_limit=resolved["_userorig_connect_limit"],
         # A minute is what a restart takes.
         most_late=60 * max(1, -min(resolved["_queue_poll_period"][0], resolved["_queue_poll_period_recovery"][0])),
     )

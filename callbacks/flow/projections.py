@@ -21,6 +21,7 @@ STATES: dict[Stage, State] = {
     Stage.PREVIEWING: State.QUEUED,
     Stage.CALLING_AGENT: State.QUEUED,
     Stage.CONFIRMING: State.QUEUED,
+    Stage.EXPECTING: State.QUEUED,
     Stage.DIALLING: State.QUEUED,
     Stage.RETRYING: State.QUEUED,
     Stage.RINGING: State.ROUTING,
@@ -64,6 +65,7 @@ IN_QUEUE = frozenset(
         Stage.PREVIEWING,
         Stage.CALLING_AGENT,
         Stage.CONFIRMING,
+        Stage.EXPECTING,
         Stage.DIALLING,
         Stage.RINGING,
         Stage.DETECTING,
@@ -100,7 +102,9 @@ def wanted_call(session: Session, options: FlowOptions) -> WantedCall:
     if session.stage not in WITH_CALL:
         return NOTHING
     customer = None
-    if session.stage in WITH_CUSTOMER:
+    if session.stage in WITH_CUSTOMER and is_user_originated(options):
+        customer = WantedLeg(session.attempt, 0, arrived=True, hears=_hears(session, options))
+    elif session.stage in WITH_CUSTOMER:
         customer = WantedLeg(
             attempt=session.attempt,
             ring_seconds=options.ixn_createcall_timeout,
@@ -133,7 +137,17 @@ def _agent_via_route_point(options: FlowOptions) -> bool:
 
 
 def is_agent_first(options: FlowOptions) -> bool:
-    return options.first_connect_party == "AGENT"
+    return options.first_connect_party == "AGENT" and not is_user_originated(options)
+
+
+def is_user_originated(options: FlowOptions) -> bool:
+    """Whether the customer calls us: they are never rung."""
+    return options.call_direction == "USERORIGINATED"
+
+
+def access_for(session: Session) -> int | None:
+    """The visit for which an access number is held; None where none is."""
+    return session.visit if session.stage is Stage.EXPECTING else None
 
 
 def _agent_hears(session: Session) -> Sounds | None:
@@ -179,8 +193,7 @@ def queue_place(session: Session, options: FlowOptions) -> QueuePlace | None:
         reserve_seconds=options.agent_reserve_timeout,
         granted=options.wait_for_agent and not is_agent_first(options) and session.stage not in NOT_GRANTED,
         paused=session.stage is Stage.PAUSED,
-        # Who is being asked may still have to be called after the answer.
-        counted_until=session.deadline + REACH if session.stage is Stage.CONFIRMING and session.deadline else None,
+        counted_until=_counted_until(session, options),
         priority=options.vq_priority,
         priority_increment=options.vq_priority_increment,
         priority_interval=options.vq_priority_increment_interval,
@@ -188,6 +201,16 @@ def queue_place(session: Session, options: FlowOptions) -> QueuePlace | None:
         preferred_seconds=options.preferred_agent_timeout if options.preferred_agent else 0,
         passed_over=session.passed_over,
     )
+
+
+def _counted_until(session: Session, options: FlowOptions) -> datetime | None:
+    """Who is being asked may still have to be called after the answer, or has then some time to call us."""
+    if session.deadline is None or session.stage not in {Stage.CONFIRMING, Stage.EXPECTING}:
+        return None
+    if session.stage is Stage.EXPECTING:
+        return session.deadline
+    after = timedelta(seconds=options.booking_seconds) if is_user_originated(options) else REACH
+    return session.deadline + after
 
 
 def start_base(session: Session, options: FlowOptions) -> datetime | None:

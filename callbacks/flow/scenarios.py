@@ -12,13 +12,15 @@ from callbacks.flow.session import Stage
 class Scenario:
     """`first` is the stage that follows once it is time.
 
-    From the customer's answer on all scenarios here are alike, but that an agent who was called first is there already.
+    From the moment on at which the customer is on the line all scenarios here are alike, but that an agent who was
+    called first is there already.
     """
 
     name: str
     first: Stage
 
 
+FIRST = ("CUSTOMER", "AGENT")
 SCENARIOS: dict[tuple[str, bool, str], Scenario] = {
     # (_call_direction, _wait_for_agent, _userterminated_first_connect_party)
     ("USERTERMINATED", False, "CUSTOMER"): Scenario("User Terminated Immediate", Stage.DIALLING),
@@ -26,6 +28,9 @@ SCENARIOS: dict[tuple[str, bool, str], Scenario] = {
     # An agent is reserved before anybody is called, so that there is nothing to wait for besides.
     ("USERTERMINATED", False, "AGENT"): Scenario("Agent first", Stage.RESERVING),
     ("USERTERMINATED", True, "AGENT"): Scenario("Agent first", Stage.RESERVING),
+    # Who is called first makes no difference where nobody is: the customer calls us.
+    **{("USERORIGINATED", False, first): Scenario("User Originated Immediate", Stage.EXPECTING) for first in FIRST},
+    **{("USERORIGINATED", True, first): Scenario("User Originated Delayed", Stage.AWAITING) for first in FIRST},
 }
 
 

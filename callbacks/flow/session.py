@@ -23,6 +23,7 @@ class Stage(StrEnum):
     PREVIEWING = "previewing"  # the reserved agent sees the customer's data and decides
     CALLING_AGENT = "calling_agent"  # the agent's phone rings; the customer is called once they answer
     CONFIRMING = "confirming"  # an agent is about to be free: the customer's device is asked whether to call
+    EXPECTING = "expecting"  # user originated: the customer has an access number, and their call is waited for
     DIALLING = "dialling"  # the customer's leg is about to be sent
     RINGING = "ringing"  # the leg was sent
     DETECTING = "detecting"  # answered: is it a human?
@@ -50,13 +51,13 @@ class Session:
     can; `asked` counts how often it was since the customer last said anything, `confirmed`: they said yes.
     `held_back` is why the last dial was put off, until one is sent; `put_off_until` is the moment to which the permit
     last put it off: time in the queue counts from there. A paused one goes on in `paused_from`, not before `resume_at`.
-    `attempt` numbers the customer's legs and never falls; `attempts_before` of them were for earlier desired times, and
+    `attempt` numbers the customer's legs, and the access numbers that they were given, and never falls; `attempts_before` of them were for earlier desired times, and
     `attempts_used` counts those that the customer may have noticed. `sounds` numbers the lists that the customer's leg
     hears; `fallback`: the waiting treatment could not be played, the sample is heard instead.
     `reservation` names the reserved agent's reservation; while there is one and it is past the preview, there is a leg
     of theirs. `agents_failed` counts those who could not be connected, `rejects` refused previews; `passed_over` says
     who is not offered it for a while. `contacts` counts talks, `disposition` is what the last of them came to
-    (`telephony.upwards.Choice`).
+    (`telephony.upwards.Choice`). `connects` counts how often a customer who calls us asked for an access number.
     """
 
     number: str
@@ -95,6 +96,7 @@ class Session:
     contacts: int = 0
     disposition: str = ""
     agents_failed: int = 0
+    connects: int = 0
 
 
 SESSION: TypeAdapter[Session] = TypeAdapter(Session)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from callbacks.flow import projections
-from callbacks.flow.decision import AgentOnCall, DialResult, ExtendReservation, ReleaseAgent
+from callbacks.flow.decision import AgentOnCall, DialResult, ExtendReservation, ReleaseAgent, TakeArrived
 from callbacks.flow.options import CONNECT_ANYWAY, DEFAULT_WAITING
 from callbacks.flow.scenarios import scenario
 from callbacks.flow.session import Stage
@@ -36,10 +36,10 @@ def schedule(turn: Turn, **changes: Any) -> None:
     turn.note("scheduled", f"Scheduled for {said(turn.session.desired_at)}.")
 
 
-def begin(turn: Turn, ewt: float = 0.0, place_at: datetime | None = None) -> None:
+def begin(turn: Turn, ewt: float = 0.0, place_at: datetime | None = None, *, answers: bool = False) -> None:
     """Start the execution: take a place in the queue, then dial when it is time. `ewt` in seconds.
 
-    `place_at` is the place that was found for it; None: the last one.
+    `place_at` is the place that was found for it; None: the last one. `answers`: as proceed().
     """
     options = turn.options
     if options.media_type != "voice":
@@ -48,7 +48,7 @@ def begin(turn: Turn, ewt: float = 0.0, place_at: datetime | None = None) -> Non
     if options.notification.problem:
         end(turn, Reason.FAIL_LOAD_MESSAGE_FILE, options.notification.problem)
         return
-    if not turn.session.number:
+    if not turn.session.number and not projections.is_user_originated(options):
         end(turn, Reason.FAIL_NO_CUSTOMER_NUMBER, "There is no customer number to call.")
         return
     chosen = scenario(options)
@@ -65,7 +65,7 @@ def begin(turn: Turn, ewt: float = 0.0, place_at: datetime | None = None) -> Non
     wait = f" The estimated wait is {ewt:.0f} s." if ewt else ""
     turn.note("started", f"Execution started: {chosen.name}.{wait}")
     if turn.now >= dial_at(turn):
-        proceed(turn)
+        proceed(turn, answers=answers)
 
 
 def dial_at(turn: Turn) -> datetime:
@@ -87,6 +87,7 @@ def reschedule(turn: Turn, desired_at: datetime, slot: datetime | None) -> None:
 
     A start that is under way is not started a second time.
     """
+    _expect_no_more(turn, "another time was asked for")
     session = turn.session
     turn.session = replace(
         session,
@@ -98,6 +99,7 @@ def reschedule(turn: Turn, desired_at: datetime, slot: datetime | None) -> None:
         held_back="",
         put_off_until=None,
         attempts_before=session.attempt,
+        connects=0,
     )
     if desired_at - timedelta(seconds=turn.options.request_execution_time_buffer) > turn.now:
         schedule(turn, paused_from=None, resume_at=None)
@@ -134,12 +136,18 @@ def resume(turn: Turn) -> None:
     turn.note("resumed", "The service goes on.")
 
 
-def proceed(turn: Turn) -> None:
-    """It is time: dial; or in a delayed scenario wait for the grant to dial, where the agent comes first for them."""
+def proceed(turn: Turn, *, answers: bool = False) -> None:
+    """It is time: dial; or in a delayed scenario wait for the grant to dial, where the agent comes first for them.
+
+    Who calls us is given an access number at once where this answers their request (`answers`), else their device is
+    asked whether they want one: a number that nobody is told would be held for nothing.
+    """
     chosen = scenario(turn.options)
     first = chosen.first if chosen else Stage.DIALLING
     if first is Stage.AWAITING:
         await_grant(turn)
+    elif first is Stage.EXPECTING:
+        (expect if answers else ask)(turn)
     elif first is Stage.RESERVING:
         reserve(turn)
     else:
@@ -249,6 +257,7 @@ def call_again(turn: Turn, desired_at: datetime, slot: datetime | None) -> None:
         rejects=0,
         passed_over=(),
         agent="",
+        connects=0,
     )
     if desired_at - timedelta(seconds=turn.options.request_execution_time_buffer) > turn.now:
         schedule(turn)
@@ -280,11 +289,41 @@ def not_confirmed(turn: Turn, why: str) -> None:
         pause = options.agent_availability_notification_delay
         turn.go(Stage.HELD, deadline=turn.now + timedelta(seconds=pause))
         turn.note("not-confirmed", f"{why} The customer is asked again in {pause} s at the earliest.")
-    elif options.on_user_confirm_timeout.strip().upper() == CONNECT_ANYWAY:
+    elif _connects_anyway(turn):
         turn.note("not-confirmed", f"{why} The customer is called all the same (_on_user_confirm_timeout).")
         dial(turn)
     else:
         end(turn, Reason.FAIL_USER_NO_CONFIRM, f"{why} The customer did not confirm.")
+
+
+def _connects_anyway(turn: Turn) -> bool:
+    wants = turn.options.on_user_confirm_timeout.strip().upper() == CONNECT_ANYWAY
+    return wants and not projections.is_user_originated(turn.options)
+
+
+def expect(turn: Turn) -> None:
+    """Give the customer an access number and wait for their call, for as long as it is held for them."""
+    _expect_no_more(turn, "another access number was asked for")
+    seconds = turn.options.booking_seconds
+    deadline = turn.now + timedelta(seconds=seconds) + GRACE
+    turn.go(Stage.EXPECTING, deadline=deadline, attempt=turn.session.attempt + 1)
+    turn.attempt(Party.CUSTOMER)
+    turn.note("expecting", f"The customer is given an access number, and has {seconds} s to call.")
+
+
+def _expect_no_more(turn: Turn, why: str) -> None:
+    """The access number is given back, or another is booked in its place."""
+    if turn.session.stage is Stage.EXPECTING:
+        turn.end_attempt(Party.CUSTOMER, None, why)
+
+
+def arrive(turn: Turn, leg: str, sounds: int) -> None:
+    """The customer called and was recognised: from here on as after a human's answer. `sounds`: what they heard."""
+    turn.session = replace(turn.session, answered_at=turn.now, sounds=max(sounds, turn.session.sounds))
+    turn.attempt(Party.CUSTOMER, answered_at=turn.now, result=DialResult.USERORIGINATED_CONNECTED)
+    turn.arrival(TakeArrived(leg, turn.session.attempt))
+    turn.note("arrived", "The customer called and was recognised.", attempt=turn.session.attempt)
+    greet(turn)
 
 
 def dial(turn: Turn) -> None:
@@ -321,6 +360,11 @@ def human(turn: Turn) -> None:
         # The agent is there: nothing else is to be heard before them.
         meet(turn)
         return
+    greet(turn)
+
+
+def greet(turn: Turn) -> None:
+    """A human is on the line and no agent yet."""
     treatment = turn.options.treatment_customer_connect
     if not treatment.file:
         wait(turn)
@@ -495,7 +539,7 @@ def said(moment: datetime) -> str:
 
 def end(turn: Turn, reason: Reason, why: str, **changes: Any) -> None:
     """Complete: nothing is wanted of the switch any more; attempts end, the place and the agent are given back."""
-    if turn.session.stage in projections.WITH_CUSTOMER - {Stage.DIALLING}:
+    if turn.session.stage in projections.WITH_CUSTOMER - {Stage.DIALLING} | {Stage.EXPECTING}:
         turn.attempt(Party.CUSTOMER, ended_at=turn.now)
     if projections.has_agent_leg(turn.session):
         turn.attempt(Party.AGENT, ended_at=turn.now)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from callbacks.flow.decision import AgentMove, AttemptChange, Decision, DialResult, Measured, Note
+from callbacks.flow.decision import AgentMove, ArrivalMove, AttemptChange, Decision, DialResult, Measured, Note
 from callbacks.flow.options import FlowOptions
 from callbacks.flow.session import Session, Stage
 from telephony.events import Party
@@ -24,6 +24,7 @@ class Turn:
         self._attempts: list[AttemptChange] = []
         self._agents: list[AgentMove] = []
         self._measured: list[Measured] = []
+        self._arrivals: list[ArrivalMove] = []
 
     def go(self, stage: Stage, *, deadline: datetime | None = None, **changes: Any) -> None:
         """Enter a stage: a new visit, with the moment at which the stage gives up waiting."""
@@ -44,10 +45,13 @@ class Turn:
     def agent(self, move: AgentMove) -> None:
         self._agents.append(move)
 
+    def arrival(self, move: ArrivalMove) -> None:
+        self._arrivals.append(move)
+
     def measure(self, what: Literal["handling", "reach"], since: datetime, *, more: float = 0.0) -> None:
         """Something ended now that began at `since` and takes `more` seconds beyond."""
         self._measured.append(Measured(what, (self.now - since).total_seconds() + more))
 
     def decision(self) -> Decision:
         facts = (tuple(self._notes), tuple(self._attempts), tuple(self._agents), tuple(self._measured))
-        return Decision(self.session, *facts, refused=self.refused)
+        return Decision(self.session, *facts, arrivals=tuple(self._arrivals), refused=self.refused)

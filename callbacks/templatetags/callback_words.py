@@ -25,6 +25,7 @@ STAGES: dict[str, str] = {
     Stage.PREVIEWING: "an agent decides whether to take it",
     Stage.CALLING_AGENT: "the agent's phone rings first",
     Stage.CONFIRMING: "the customer is asked whether to call now",
+    Stage.EXPECTING: "has a number to call; the customer's call is waited for",
     Stage.DIALLING: "about to call the customer",
     Stage.RINGING: "the customer's phone rings",
     Stage.DETECTING: "answered, by a human?",
@@ -75,6 +76,8 @@ RESULTS: dict[str, str] = {
     DialResult.BUSY: "busy",
     DialResult.NO_ANSWER: "no answer",
     DialResult.CREATE_CALL_ERROR: "the call could not be made",
+    DialResult.USERORIGINATED_CONNECTED: "the customer called",
+    DialResult.FAILED_TO_ESTABLISH_CUSTOMER_ORIGINATED_MEDIA: "the customer did not call",
     DialResult.UNKNOWN: "unknown",
 }
 
@@ -105,6 +108,7 @@ CAUSES: dict[str, str] = {
     "DialGranted": "the queue: dial granted",
     "ReservationExpired": "the queue: reservation ran out",
     "TargetSwitched": "the queue: another target",
+    "CustomerArrived": "the switch: the customer called",
     "PreviewAccepted": "the agent accepted",
     "PreviewRejected": "the agent rejected",
     "HoldChanged": "the agent: hold",

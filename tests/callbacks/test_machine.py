@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from callbacks.audit import checks
 from callbacks.flow import events, machine, projections
-from callbacks.flow.decision import AttemptChange, Decision, ReleaseAgent
+from callbacks.flow.decision import AttemptChange, Decision, RefuseArrived, ReleaseAgent, TakeArrived
 from callbacks.flow.events import (
     Cancelled,
     Changed,
@@ -39,6 +39,7 @@ from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import MOVES, Reason, State
 from telephony.events import (
     AgentReserved,
+    CustomerArrived,
     DialGranted,
     DialRefused,
     LegAnswered,
@@ -260,6 +261,7 @@ ANY_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(lambda n, visit: AgentReserved("kate", f"r{n}", visit), st.integers(0, 9999), st.integers(0, 25)),
     st.builds(DialGranted, st.integers(0, 25)),
     st.builds(lambda n: ReservationExpired("kate", f"r{n}"), st.integers(0, 9999)),
+    st.builds(lambda n, sounds: CustomerArrived(f"call-{n}", sounds), st.integers(0, 9999), st.integers(0, 5)),
 )
 # What fits the present moment; without it random events would hardly ever get beyond the first stages.
 FITTING = st.sampled_from(
@@ -277,6 +279,7 @@ FITTING = st.sampled_from(
         "grant",
         "pushed",
         "yes",
+        "calls us",
         "accept",
         "reject",
         "hold",
@@ -302,6 +305,7 @@ def fitting(hint: str, session: Session) -> Event:
         "start": StartDue(session.desired_at, 60.0),
         "pushed": PushSettled(session.visit, delivered=True),
         "yes": Connected("app"),
+        "calls us": CustomerArrived(f"call-{session.visit}", 2),
         "answer": LegAnswered(*customer),
         "human": LegProgress(*customer, Verdict.HUMAN),
         "machine": LegProgress(*customer, Verdict.MACHINE),
@@ -335,7 +339,7 @@ def fitting(hint: str, session: Session) -> Event:
 @given(
     # Drawn apart: `one_of` would give what fits no more weight than any single kind of event.
     st.lists(st.sampled_from([FITTING, FITTING, ANY_EVENT]).flatmap(lambda kind: kind), min_size=12, max_size=40),
-    st.sampled_from(["immediate", "delayed", "confirmed", "agent first", "preview"]),
+    st.sampled_from(["immediate", "delayed", "confirmed", "agent first", "preview", "calls us", "calls us later"]),
     st.booleans(),
     st.booleans(),
     st.sampled_from([timedelta(0), timedelta(hours=1)]),
@@ -345,7 +349,8 @@ def test_whatever_happens_the_rules_hold(
 ) -> None:
     options = replace(
         OPTIONS,
-        wait_for_agent=scenario not in {"immediate", "agent first"},
+        call_direction="USERORIGINATED" if scenario.startswith("calls us") else "USERTERMINATED",
+        wait_for_agent=scenario not in {"immediate", "agent first", "calls us"},
         first_connect_party="AGENT" if scenario in {"agent first", "preview"} else "CUSTOMER",
         agent_preview=scenario == "preview",
         agent_preview_allow_reject=2,
@@ -373,6 +378,10 @@ def test_whatever_happens_the_rules_hold(
         assert_a_new_wish_has_a_new_number(before, after, options)
         given_up |= assert_no_attempt_comes_back(before, after, options, given_up)
         rung = assert_rings_are_accounted_for(rung, before, story.decisions[-1])
+        assert_who_calls_is_taken_or_told(before, event, story.decisions[-1])
+        if scenario.startswith("calls us"):
+            assert after.stage not in {Stage.DIALLING, Stage.RINGING}, "who calls us is rung"
+            assert after.connects <= options.userorig_connect_limit
         assert after.attempts_used <= options.max_dial_attempts
         if options.first_connect_party == "AGENT" and after.stage in {Stage.DIALLING, Stage.RINGING}:
             assert after.reservation, "the customer is called although no agent is on the line"
@@ -412,6 +421,16 @@ def assert_no_agent_is_forgotten(held: set[str], event: Event, decision: Decisio
     held = held - released
     assert held <= {after.reservation}, "a reservation is neither in use nor given back"
     return held
+
+
+def assert_who_calls_is_taken_or_told(before: Session, event: Event, decision: Decision) -> None:
+    """Nobody who called is left in silence: they become the customer's leg, or are told that they come too late."""
+    if not isinstance(event, CustomerArrived):
+        assert decision.arrivals == ()
+    elif before.stage is Stage.EXPECTING:
+        assert decision.arrivals == (TakeArrived(event.leg, before.attempt),)
+    else:
+        assert decision.arrivals == (RefuseArrived(event.leg),)
 
 
 def assert_no_attempt_comes_back(

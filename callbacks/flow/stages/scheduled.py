@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from callbacks.flow import transitions
+from callbacks.flow import projections, transitions
 from callbacks.flow.events import (
     Connected,
     Event,
@@ -19,6 +19,7 @@ from callbacks.flow.events import (
 )
 from callbacks.flow.session import Stage
 from callbacks.flow.stages.dialling import refused
+from callbacks.flow.stages.originated import connect
 from callbacks.flow.states import Reason
 from callbacks.flow.turn import Turn
 from telephony.events import DialGranted, DialRefused, Party
@@ -29,7 +30,7 @@ def on_new(turn: Turn, event: Event) -> bool:
         case Started():
             start_base = turn.session.desired_at - timedelta(seconds=turn.options.request_execution_time_buffer)
             if start_base <= turn.now:
-                transitions.begin(turn)
+                transitions.begin(turn, answers=True)
             else:
                 transitions.schedule(turn)
             return True
@@ -79,7 +80,9 @@ def on_awaiting(turn: Turn, event: Event) -> bool:
 
 
 def _granted(turn: Turn) -> None:
-    if not turn.options.wait_for_user_confirm or turn.session.confirmed:
+    if projections.is_user_originated(turn.options):
+        transitions.ask(turn)
+    elif not turn.options.wait_for_user_confirm or turn.session.confirmed:
         transitions.dial(turn)
     elif turn.session.unaskable:
         turn.note("not-asked", f"The customer is not asked: {turn.session.unaskable}.")
@@ -90,6 +93,8 @@ def _granted(turn: Turn) -> None:
 
 def on_confirming(turn: Turn, event: Event) -> bool:
     match event:
+        case Connected() if projections.is_user_originated(turn.options):
+            return connect(turn)
         case Connected(actor=actor):
             turn.session = replace(turn.session, confirmed=True)
             turn.note("confirmed", f"The customer wants to be called now ({actor}).")

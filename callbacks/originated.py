@@ -1,0 +1,49 @@
+"""Access numbers of callbacks whose customer calls us: booked and given back with the stage that expects the call."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from callbacks.flow import projections
+from callbacks.flow.decision import ArrivalMove, TakeArrived
+from callbacks.flow.options import FlowOptions
+from callbacks.flow.session import Session
+from services.models import ConfiguredService
+from telephony import access, inbound
+from telephony.access import UnknownGroup
+
+
+def seconds(service: ConfiguredService, group: str) -> int:
+    """How long an access number is held for a customer of the service: its own word, else the pool's."""
+    try:
+        return access.seconds_of(service) or access.pool(group).seconds or access.SECONDS
+    except UnknownGroup:
+        # Whoever books says so.
+        return access.SECONDS
+
+
+def write(
+    owner: str, before: Session | None, after: Session, options: FlowOptions, moves: list[ArrivalMove], now: datetime
+) -> None:
+    """Book or give back the access number that the session needs, and take or refuse calls that arrived.
+
+    In the transaction of the decision, behind what it wants of the switch. Raises telephony.access.Exhausted,
+    UnknownGroup and BadPrefix, which only verbs that answer a customer can meet.
+    """
+    held, needed = projections.access_for(before) if before else None, projections.access_for(after)
+    if needed is not None and needed != held:
+        access.book(
+            group=options.resource_group,
+            owner=owner,
+            phone_number=after.number,
+            code_length=(options.access_code_length or access.CODE_LENGTH) if options.provide_code else 0,
+            seconds=options.booking_seconds,
+            now=now,
+        )
+    elif needed is None and held is not None:
+        access.release(owner)
+    for move in moves:
+        if isinstance(move, TakeArrived):
+            inbound.take(move.leg, owner=owner, attempt=move.attempt, now=now)
+        else:
+            inbound.refuse(move.leg, now=now)
