@@ -341,9 +341,8 @@ class BlockedNumberQuerySet(models.QuerySet["BlockedNumber"]):
 
     def matching(self, written: Collection[str]) -> BlockedNumberQuerySet:
         """Those of a number that is written in these ways: the number itself, and everything that it begins with."""
-        most = BlockedNumber.LONGEST
-        beginnings = {form[:length] for form in written for length in range(1, min(len(form), most) + 1)}
-        return self.filter(number__in=beginnings).filter(Q(is_prefix=True) | Q(number__in=written))
+        same = Q(is_prefix=True) | Q(number__in=written)
+        return self.filter(same, number__in=BlockedNumber.beginnings(written))
 
 
 class BlockedNumber(models.Model):
@@ -377,6 +376,11 @@ class BlockedNumber(models.Model):
         if self.is_prefix:
             return f"{self.number}*"
         return f"{self.number[:4]}***{self.number[-2:]}" if len(self.number) > 8 else f"***{self.number[-2:]}"
+
+    @classmethod
+    def beginnings(cls, written: Collection[str]) -> list[str]:
+        """Everything that a number begins with which is written in these ways, and the number itself."""
+        return list({form[:length] for form in written for length in range(1, min(len(form), cls.LONGEST) + 1)})
 
     def is_in_force(self, now: datetime) -> bool:
         """True until it runs out."""
