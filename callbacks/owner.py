@@ -13,6 +13,7 @@ from callbacks.flow.options import FLOW_OPTIONS
 from callbacks.flow.session import SESSION
 from callbacks.flow.states import State
 from callbacks.models import Callback
+from telephony.brake import Allowance
 from telephony.events import CallEvent, Party
 from telephony.upwards import Choice, Description, Handled, Refusal
 
@@ -23,7 +24,7 @@ class CallbackOwner:
     def report(self, events: list[tuple[str, CallEvent]], now: datetime) -> None:
         inbox.put(events, now)
 
-    def permit(self, owner: str, party: Party, attempt: int, now: datetime) -> Refusal | None:
+    def permit(self, owner: str, party: Party, attempt: int, now: datetime) -> Refusal | Allowance | None:
         """Lock the callback and check, at the moment of ringing, what design invariant 4 lists."""
         callback = Callback.objects.select_for_update(no_key=True).filter(pk=owner).first()
         if callback is None:
@@ -39,7 +40,7 @@ class CallbackOwner:
             return None
         if callback.expires_at <= now:
             return Refusal("it is too late (_ttl)")
-        return permit.refusal(callback, now)
+        return permit.allowance(callback, now)
 
     def exists(self, owner: str) -> bool:
         return Callback.objects.filter(pk=owner).exists()

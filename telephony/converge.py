@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, Q
 
 from scheduling.kick import kick, kicks_to_spare
-from telephony import agents, lease, metrics, switches, trunks, upwards
+from telephony import agents, brake, lease, metrics, switches, trunks, upwards
 from telephony.calls import CONVERGE, PATIENCE, bridge_id, leg_id
 from telephony.convergence import (
     Act,
@@ -294,7 +294,8 @@ def _send(leg: Leg, way: Way, other: Leg | None, now: datetime) -> bool:
     owner, party = leg.call_id, Party(leg.party)
     other_ended = Leg.objects.filter(pk=other.pk if other else "", state=LegState.ENDED)
     with transaction.atomic():
-        refusal = upwards.owner().permit(owner, party, leg.attempt, now)
+        answer = upwards.owner().permit(owner, party, leg.attempt, now)
+        refusal = answer if isinstance(answer, upwards.Refusal) else None
         if refusal is None and not Leg.objects.filter(
             ~Exists(other_ended), pk=leg.pk, state=LegState.CREATED, switch__in=lease.live_switches()
         ).update(state=LegState.SENT, sent_at=now):
@@ -302,6 +303,8 @@ def _send(leg: Leg, way: Way, other: Leg | None, now: datetime) -> bool:
                 raise _Overtaken
             # Not sent by us: somebody else dealt with the leg, or it must not be dialled and is closed below.
             refusal = upwards.Refusal(f"nobody listens to switch {leg.switch.name}", trunks.free_at(way, now))
+        if refusal is None and isinstance(answer, brake.Allowance) and (refusal := brake.count(answer, now)):
+            Leg.objects.filter(pk=leg.pk).update(state=LegState.CREATED, sent_at=None)
         if refusal is not None:
             news = partial(DialRefused, party, leg.attempt, refusal.reason, refusal.retry_at, refusal.final)
             _withdraw(leg, news, now)

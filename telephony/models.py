@@ -16,6 +16,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from telephony.access_models import AccessBooking as AccessBooking
+from telephony.brake_models import BrakeRelease as BrakeRelease
+from telephony.brake_models import DialCount as DialCount
+from telephony.brake_models import NumberDials as NumberDials
 from telephony.events import Party
 from telephony.queue_models import HourMeasure as HourMeasure
 from telephony.queue_models import Prediction as Prediction

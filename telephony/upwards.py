@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from telephony.events import CallEvent, Party
+
+if TYPE_CHECKING:
+    from telephony.brake import Allowance
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,11 @@ class Owner(Protocol):
     def report(self, events: list[tuple[str, CallEvent]], now: datetime) -> None:
         """Store the (owner, event) pairs in the caller's transaction and have them looked at after its commit."""
 
-    def permit(self, owner: str, party: Party, attempt: int, now: datetime) -> Refusal | None:
-        """Lock the owner for the rest of the caller's transaction and say whether it may be rung now."""
+    def permit(self, owner: str, party: Party, attempt: int, now: datetime) -> Refusal | Allowance | None:
+        """Lock the owner for the rest of the caller's transaction and say whether it may be rung now.
+
+        A dial that is allowed is counted against the allowance, in the same transaction; None: against nothing.
+        """
 
     def exists(self, owner: str) -> bool:
         """Whether the owner still exists and is not finished, for the sweeps that give resources back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services import kinds
+from services.catalogue import tolls
 from services.catalogue.option import DAY, Option
 from services.kinds import BOOLEAN, COUNTRY, KEYS, MINUTES_RANGE, THRESHOLDS
 
@@ -215,4 +216,4 @@ _POLLING = (
     ),
 )
 
-OPTIONS = (*_NUMBER_RULES, *_THROTTLES, *_POLLING)
+OPTIONS = (*_NUMBER_RULES, *tolls.of_services(SECTION), *_THROTTLES, *_POLLING)

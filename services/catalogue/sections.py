@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services import kinds
+from services.catalogue import tolls
 from services.catalogue.option import DAY, Option
 from services.kinds import BOOLEAN, JSON, KEYS, NUMBER, PORTS, URL
 
@@ -303,7 +304,7 @@ _OF_PUSH = (
     ),
 )
 
-SECTION_OPTIONS = (*_DEFAULTS_OF_SERVICES, *_OF_ALL_CALLBACKS, *_OF_THE_SERVER, *_OF_PUSH)
+SECTION_OPTIONS = (*_DEFAULTS_OF_SERVICES, *tolls.IN_SECTION, *_OF_ALL_CALLBACKS, *_OF_THE_SERVER, *_OF_PUSH)
 
 LIST_OPTIONS: Mapping[str, tuple[Option, ...]] = {
     "GMS_Paused_Services": (

@@ -33,6 +33,7 @@ from services.kinds.structures import (
     Duration,
     Treatment,
 )
+from services.kinds.tolls import COUNTRIES, NUMBER_TYPES
 from services.kinds.windows import CALLING_WINDOW, CallingWindow
 from services.kinds.words import (
     BOOLEAN,
@@ -56,6 +57,7 @@ __all__ = [
     "BOOLEAN",
     "CALLING_WINDOW",
     "CAPACITY_OF_DATES",
+    "COUNTRIES",
     "COUNTRY",
     "DATED_HOURS",
     "DATES",
@@ -71,6 +73,7 @@ __all__ = [
     "MINUTES_RANGE",
     "NUMBER",
     "NUMBERS",
+    "NUMBER_TYPES",
     "PORTS",
     "SERVICE_NAME",
     "STATISTIC",

@@ -187,7 +187,7 @@ def test_what_is_not_known_of_sections_and_lists() -> None:
 
 def test_every_inherited_option_exists_and_is_the_same() -> None:
     inheriting = [option for option in CALLBACK_OPTIONS if option.inherits]
-    assert len(inheriting) == 13
+    assert len(inheriting) == 19
     for option in inheriting:
         assert option.inherits is not None
         of_section = section_option(*option.inherits)

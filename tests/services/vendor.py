@@ -202,11 +202,17 @@ OWN_DEFAULTS = {
     "_agent_preview_data": "",
 }
 OWN_OPTIONS = {
+    "_allowed_countries": "",
     "_calling_window": "",
     "_cpd_unsure": "human",
     "_customer_timezone": "",
+    "_max_attempts_per_number_per_day": "30",
+    "_max_attempts_per_number_per_week": "100",
+    "_max_dials_per_day": "0",
+    "_max_dials_per_hour": "0",
     "_preferred_agent": "",
     "_preferred_agent_timeout": "60",
+    "_refused_number_types": "shared_cost,satellite,global_network,personal,pager",
     "_wrap_up_time": "10",
 }
 
