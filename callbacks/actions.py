@@ -35,6 +35,7 @@ from callbacks.models import Callback, Pending
 from callbacks.promises import NotAvailable, Place, SlotFull
 from callbacks.push import configuration
 from callbacks.records import Turns
+from callbacks.status import configuration as status
 from scheduling import bookings
 from scheduling.kick import kick
 from services import resolution
@@ -440,7 +441,8 @@ def _resolve(callback: Callback) -> tuple[FlowOptions | None, str]:
         resolved = resolution.resolve(callback.service, overrides=callback.overrides, parameters=parameters)
     except (resolution.OptionError, LookupError) as error:
         return None, f"The configuration of service {callback.service_name} cannot be resolved: {error}"
-    return from_resolved(resolved, _attached(callback, str(resolved["_attach_udata"]))), ""
+    reports = status.of_callback(callback, resolved)
+    return from_resolved(resolved, _attached(callback, str(resolved["_attach_udata"])), reports=reports), ""
 
 
 def _attached(callback: Callback, form: str) -> tuple[tuple[str, str], ...]:

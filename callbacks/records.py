@@ -25,6 +25,7 @@ from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import MOVES, State
 from callbacks.models import Attempt, Callback, JournalEntry
 from callbacks.push import notices
+from callbacks.status import outbox
 from scheduling import bookings, timers
 from telephony import agents, calls, queues
 from telephony.events import Party
@@ -41,6 +42,8 @@ class Turns:
     def __init__(self, session: Session | None) -> None:
         self._session = session
         self.notes: list[tuple[Event, Note]] = []
+        # Every session on the way, with the event that led to it.
+        self.path: list[tuple[Event, Session]] = []
         self.attempts: list[AttemptChange] = []
         self.agents: list[AgentMove] = []
         self.measured: list[Measured] = []
@@ -64,6 +67,7 @@ class Turns:
             self.fired.add(event.name)
         self._session = decision.session
         self.notes += [(event, note) for note in decision.notes]
+        self.path += [*((event, note.session) for note in decision.notes), (event, decision.session)]
         self.attempts += decision.attempts
         self.agents += decision.agents
         self.measured += decision.measured
@@ -134,6 +138,7 @@ def _write(
     served.tell_others(callback, before, turns.session, now)
     if before and projections.booked_slot(before) and not projections.booked_slot(turns.session):
         bookings.cancel(callback.pk)
+    outbox.write(callback, before, turns, options, now)
 
 
 def _write_journal(callback: Callback, turns: Turns, now: datetime) -> None:

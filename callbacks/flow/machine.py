@@ -202,6 +202,8 @@ def _is_asked_for(turn: Turn, event: Event) -> bool:
         case TargetSwitched(target=target, why=why):
             if turn.session.stage in projections.IN_QUEUE:
                 turn.note("target", f"Now looking for {target}: {why}.")
+        case TimerFired(name=projections.REMINDER) if turn.session.remind_at is not None:
+            transitions.remind(turn)
         case Paused() | Resumed():
             pass
         case _:

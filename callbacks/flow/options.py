@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from callbacks.status.reports import Reports
+
 DEFAULT_WAITING = "SampleTreatments/next_customer_rep.wav"
 DEFAULT_FIND_AGENT_FAIL = "SampleTreatments/all_agents_busy.wav"
 CONNECT_ANYWAY = "CONNECT-ANYWAY"
@@ -103,6 +105,7 @@ class FlowOptions:
     preferred_agent_timeout: int = 60
     # The customer's data as the agent's call carries them (_attach_udata): (key, text) pairs.
     attached: tuple[tuple[str, str], ...] = ()
+    reports: Reports | None = None  # who is told what happens (_enable_status_notification); None: nobody
     booking_seconds: int = 30  # how long the access number is held, of _booking_expiration_timeout or its pool
     resource_group: str = ""
     provide_code: bool = False
@@ -119,6 +122,7 @@ def from_resolved(
     resolved: Mapping[str, Any],
     attached: tuple[tuple[str, str], ...] = (),
     notification: Notification = AS_CONFIGURED,
+    reports: Reports | None = None,
 ) -> FlowOptions:
     """Pick the flow's options out of `services.resolution.resolve`'s typed values."""
     return FlowOptions(
@@ -180,6 +184,7 @@ def from_resolved(
         preferred_agent=resolved["_preferred_agent"] or "",
         preferred_agent_timeout=resolved["_preferred_agent_timeout"],
         attached=attached,
+        reports=reports,
         notification=notification,
         resource_group=resolved["_resource_group"] or "",
         provide_code=resolved["_provide_code"],

@@ -85,6 +85,10 @@ COUNTS_TIME_IN_QUEUE = frozenset(
 )
 
 
+# The timer at which receivers of status notifications are reminded of a callback for later.
+REMINDER = "reminder"
+
+
 def public_state(session: Session) -> State:
     """`_callback_state`: a talk whose record has its reason is COMPLETED to the world."""
     if session.stage is Stage.TALKING and session.reason is not None:
@@ -242,6 +246,8 @@ def timers(session: Session, options: FlowOptions) -> dict[str, datetime]:
         started_at = session.started_at or session.queued_at
         counted_from = max(started_at, session.desired_at - threshold, session.put_off_until or started_at)
         armed["queue_ttl"] = counted_from + timedelta(seconds=options.urs_queued_ttl)
+    if session.remind_at is not None and session.stage is not Stage.ENDED:
+        armed[REMINDER] = session.remind_at
     if session.waiting_since is not None and session.stage is Stage.WAITING:
         armed["agent_wait"] = session.waiting_since + timedelta(seconds=options.max_time_to_wait_for_agent)
     return armed

@@ -32,8 +32,22 @@ LEFT_WHILE_CALLING = "The agent hung up while the customer was being called."
 
 def schedule(turn: Turn, **changes: Any) -> None:
     """Rest until the desired time, less what it may take to be served, has come."""
-    turn.go(Stage.SCHEDULED, queued_at=None, **changes)
+    turn.go(Stage.SCHEDULED, queued_at=None, remind_at=_remind_at(turn), **changes)
     turn.note("scheduled", f"Scheduled for {said(turn.session.desired_at)}.")
+
+
+def _remind_at(turn: Turn) -> datetime | None:
+    """When receivers of status notifications are reminded of it; None where it was asked for only after that."""
+    reports = turn.options.reports
+    if reports is None or not reports.remind_seconds:
+        return None
+    remind_at = turn.session.desired_at - timedelta(seconds=reports.remind_seconds)
+    return remind_at if remind_at > turn.now else None
+
+
+def remind(turn: Turn) -> None:
+    turn.session = replace(turn.session, remind_at=None)
+    turn.note("reminder", "Receivers of status notifications are reminded of it (_enable_notification_reminder).")
 
 
 def begin(turn: Turn, ewt: float = 0.0, place_at: datetime | None = None, *, answers: bool = False) -> None:
@@ -98,6 +112,7 @@ def reschedule(turn: Turn, desired_at: datetime, slot: datetime | None) -> None:
         confirmed=False,
         held_back="",
         put_off_until=None,
+        remind_at=None,
         attempts_before=session.attempt,
         connects=0,
     )
@@ -328,7 +343,8 @@ def arrive(turn: Turn, leg: str, sounds: int) -> None:
 
 def dial(turn: Turn) -> None:
     number = turn.session.attempt + 1
-    turn.go(Stage.DIALLING, attempt=number)
+    # A call that comes earlier than the reminder of it is none to be reminded of.
+    turn.go(Stage.DIALLING, attempt=number, remind_at=None)
     used, most = turn.session.attempts_used, turn.options.max_dial_attempts
     if not turn.session.held_back:
         turn.note("dialling", f"Dialling the customer, attempt {used + 1} of {most}.", attempt=number)

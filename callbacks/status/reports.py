@@ -69,12 +69,14 @@ class Reports:
     """What is told of a callback, and to whom: frozen with the options of its execution (docs/adr/0031).
 
     `events` pairs each event that is told with the keys that it is told with. `attempts` is how often a delivery is
-    tried at most, 0 for as often as a day allows. `outbound_queue` is `_vq_for_outbound_calls`, which is only told.
+    tried at most, 0 for as often as a day allows. Of a callback for later they are reminded `remind_seconds` before its
+    time, 0 for never. `outbound_queue` is `_vq_for_outbound_calls`, which is only told.
     """
 
     target: str
     events: tuple[tuple[str, tuple[str, ...]], ...]
     attempts: int = 0
+    remind_seconds: int = 0
     outbound_queue: str = ""
 
     def keys(self, event: Told) -> tuple[str, ...] | None:
