@@ -7,12 +7,13 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 
-from callbacks import metrics, permit, promises, push, records
+from callbacks import limits, metrics, permit, promises, push, records
 from callbacks.flow import machine
 from callbacks.flow.events import (
     Cancelled,
@@ -31,6 +32,9 @@ from callbacks.flow.options import FLOW_OPTIONS, FlowOptions, from_resolved
 from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import Reason
 from callbacks.inbox import ADVANCE
+from callbacks.limits import Admission, number_rules
+
+from callbacks.limits.idempotency import Once
 from callbacks.models import Callback, Pending
 from callbacks.promises import NotAvailable, Place, SlotFull
 from callbacks.push import configuration
@@ -74,6 +78,7 @@ USER_DATA = "GMS_UserData"
 # More bytes than that do not fit into the headers of a call, in one and in all of them.
 LONGEST_ATTACHED, MOST_ATTACHED = 1000, 2000
 DEFAULT_TTL = timedelta(seconds=86400)
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Refused(Exception):
@@ -111,14 +116,21 @@ def start(
     desired_at: datetime | None,
     actor: str,
     now: datetime,
+    headers: Mapping[str, str] = _NONE,
+    once: Once | None = None,
 ) -> Callback:
     """Accept a request: store it and decide its first step, in one transaction.
 
     `parameters` are all keys of the request as text (seed 1, *Sample Request*). Keys without a leading underscore are
-    the customer's user data. With a `desired_at` a place in its time slot is booked. Raises MissingKeys, ServiceGone,
-    NotAvailable, NumberBlocked, `scheduling.offices.Unreadable` and `services.catalogue.OptionError`; nothing is stored
-    then.
+    the customer's user data. With a `desired_at` a place in its time slot is booked. `headers` are the request's, whose
+    values may be limited; with `once` its answer is kept for when it is repeated. Raises, with nothing stored,
+    MissingKeys, ServiceGone, NotAvailable, NumberBlocked, NumberDisallowed and LimitReached of `callbacks.limits`,
+    Answered and KeyReused of `callbacks.limits.idempotency`, `scheduling.offices.Unreadable` and
+    `services.catalogue.OptionError`.
     """
+    if once is not None:
+        # A request that is repeated is answered before anything could refuse it.
+        once.replay(now)
     if missing := resolution.missing_mandatory(service, parameters):
         raise MissingKeys(missing)
     overrides = resolution.allowed_overrides(service, parameters)
@@ -140,7 +152,7 @@ def start(
         callback.expires_at = callback.desired_at + timedelta(seconds=options.ttl)
     for last_try in (False, True):
         try:
-            turns = _store_new(callback, options, error, desired_at, actor, now)
+            turns = _store_new(callback, options, error, desired_at, actor, now, headers, once)
         except IntegrityError:
             if ConfiguredService.objects.filter(pk=service.pk).exists():
                 raise
@@ -157,10 +169,20 @@ def start(
 
 
 def _store_new(
-    callback: Callback, options: FlowOptions | None, error: str, desired_at: datetime | None, actor: str, now: datetime
+    callback: Callback,
+    options: FlowOptions | None,
+    error: str,
+    desired_at: datetime | None,
+    actor: str,
+    now: datetime,
+    headers: Mapping[str, str],
+    once: Once | None,
 ) -> Turns:
-    """Decide a new request and store it, in one transaction; its place in a slot is taken last."""
+    """Decide a new request and store it, in one transaction; last, it takes its place in a slot and is counted."""
     with transaction.atomic():
+        if once is not None:
+            once.replay(now)
+        admission = _admit(callback, options, headers, now) if options is not None else None
         place = _promise(callback, desired_at, now) if options is not None else None
         session = Session(
             number=callback.customer_number,
@@ -170,8 +192,12 @@ def _store_new(
         )
         turns = _run(session, options, [SetAside(error) if options is None else Started(actor=actor)], now)
         records.store_new(callback, turns, options, now)
+        if once is not None:
+            once.remember(callback, now)
         if place:
             place.take(callback.pk)
+        if admission:
+            admission.count(now)
     return turns
 
 
@@ -183,15 +209,34 @@ def _unaskable(options: FlowOptions | None, properties: Mapping[str, str]) -> st
     return push.why_not_askable(device_os, device, configuration.enabled())
 
 
+def _admit(callback: Callback, options: FlowOptions, headers: Mapping[str, str], now: datetime) -> Admission:
+    """Whether its number may be called, and whether there were not too many requests. Raises as start()."""
+    service = callback.service
+    if service is None:
+        raise ServiceGone(callback.service_name)
+    number, resolved = callback.customer_number, _resolved(callback, service)
+    if number:
+        number_rules.check(service.name, number, resolved)
+        if blocklist.blocking(number, country=str(resolved["_default_country"] or ""), now=now):
+            raise NumberBlocked(number)
+    buffer = timedelta(seconds=options.request_execution_time_buffer)
+    return limits.check(
+        service,
+        resolved=resolved,
+        parameters=_parameters(callback),
+        headers=headers,
+        is_now=callback.desired_at - buffer <= now,
+        buffer=buffer,
+        now=now,
+    )
+
+
 def _promise(callback: Callback, desired_at: datetime | None, now: datetime) -> Place | None:
     """What the answer may promise: a place in a slot, None for a call at once. Raises as start()."""
     service = callback.service
     if service is None:
         raise ServiceGone(callback.service_name)
     number, properties = callback.customer_number, callback.properties
-    country = str(resolution.resolve_one(service, "_default_country") or "")
-    if number and blocklist.blocking(number, country=country, now=now):
-        raise NumberBlocked(number)
     if desired_at is None:
         promises.call_at_once(service, number=number, properties=properties, expires_at=callback.expires_at, now=now)
         return None
@@ -436,13 +481,22 @@ def _options(callback: Callback) -> tuple[FlowOptions | None, str]:
 def _resolve(callback: Callback) -> tuple[FlowOptions | None, str]:
     if callback.service is None:
         return None, f"The service {callback.service_name} was deleted."
-    parameters = {**callback.properties, **callback.overrides, **callback.user_data}
     try:
-        resolved = resolution.resolve(callback.service, overrides=callback.overrides, parameters=parameters)
+        resolved = _resolved(callback, callback.service)
     except (resolution.OptionError, LookupError) as error:
         return None, f"The configuration of service {callback.service_name} cannot be resolved: {error}"
     reports = status.of_callback(callback, resolved)
     return from_resolved(resolved, _attached(callback, str(resolved["_attach_udata"])), reports=reports), ""
+
+
+def _resolved(callback: Callback, service: ConfiguredService) -> Mapping[str, object]:
+    """Its service's options, with what the request says. Raises OptionError, LookupError."""
+    return resolution.resolve(service, overrides=callback.overrides, parameters=_parameters(callback))
+
+
+def _parameters(callback: Callback) -> dict[str, str]:
+    """The keys of its request."""
+    return {**callback.properties, **callback.overrides, **callback.user_data}
 
 
 def _attached(callback: Callback, form: str) -> tuple[tuple[str, str], ...]:

@@ -23,9 +23,11 @@ from scheduling import kick, tick
 from scheduling.models import Timer
 from services.models import ConfiguredService
 from telephony import agents, lease, reports
+from telephony.inbound_models import ArrivedCall
 from telephony.models import Agent, AgentGroup, Call, Leg, RoutePoint, Switch, VirtualQueue
 from telephony.simulator.listener import SimulatorListener
 from telephony.switch import LegState
+from tests.wide import WIDE
 
 HUMAN = "916504661232"
 OPTIONS = {
@@ -48,7 +50,7 @@ class World:
             name="voice-userterm-immediate",
             type="callback",
             configuration="User Terminated Immediate",
-            options={**OPTIONS, **options},
+            options={**OPTIONS, **WIDE, **options},
         )
         current_app.loader.import_default_modules()
         self.kicks: list[tuple[str, tuple[str, ...]]] = []
@@ -140,10 +142,11 @@ class World:
             return bool(cursor.fetchone()[0] == 0)
 
     def jump(self) -> None:
-        """Move the clock to the next timer or start, or by a second where there is none; claims of the dead run out."""
+        """Move the clock to whatever is due next, or by a second where nothing is; claims of the dead run out."""
         timer = Timer.objects.order_by("due_at").values_list("due_at", flat=True).first()
         start = Callback.objects.filter(start_base__isnull=False).order_by("start_base").first()
-        upcoming = min((moment for moment in (timer, start and start.start_base) if moment), default=None)
+        arrived = ArrivedCall.objects.order_by("deadline").values_list("deadline", flat=True).first()
+        upcoming = min((moment for moment in (timer, start and start.start_base, arrived) if moment), default=None)
         leap = timedelta(seconds=1)
         if upcoming is not None:
             leap = min(max(upcoming - self.now(), leap), timedelta(hours=4))

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from callbacks import dialogs
 from callbacks.api import lookup
 from callbacks.api.written import written_local_time, written_time
 from callbacks.calling import calling_times
@@ -33,6 +34,13 @@ def promises_a_call(callback: Callback, service: ConfiguredService, now: datetim
         and not options["wait_for_agent"]
         and not calling_times(service, number=callback.customer_number, properties=callback.properties).why_not(now)
     )
+
+
+def started(callback: Callback, service: ConfiguredService, now: datetime) -> dict[str, str]:
+    """What a start request is answered with: the dialog, where the customer is called at once, else the id alone."""
+    if "_desired_time" not in callback.properties and promises_a_call(callback, service, now):
+        return dialogs.coming(callback.pk)
+    return {"_id": callback.pk}
 
 
 def slots(offers: Iterable[Offer], minutes: int, zone: ZoneInfo | None) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from rest_framework.views import set_rollback
 from callbacks import actions
 from callbacks.api import headers
 from callbacks.api.written import free_places
+from callbacks.limits import LimitReached, idempotency
+from callbacks.limits.number_rules import NumberDisallowed
 from scheduling.offices import Unreadable
 from services.catalogue import OptionError
 from services.kinds import UnknownKind
@@ -153,6 +155,15 @@ def _of_verb(error: Exception) -> _Answer | None:
         case actions.NumberBlocked():
             text = f"Customer Number [{error}] is disallowed, because it is blocked."
             return _Answer(400, NUMBER, text)
+        case NumberDisallowed():
+            return _Answer(400, NUMBER, str(error))
+        case LimitReached():
+            return _Answer(503, UNAVAILABLE, str(error))
+        case idempotency.BadKey():
+            return _Answer(400, GENERAL, f"The header {headers.IDEMPOTENCY_KEY} must have {idempotency.ALLOWED}.")
+        case idempotency.KeyReused():
+            text = f"The {headers.IDEMPOTENCY_KEY} {error} was used with another request. Use a new one for each."
+            return _Answer(422, GENERAL, text)
         case actions.ServiceGone():
             return _of_verb(service_not_found(str(error)))
         case actions.NotFound():

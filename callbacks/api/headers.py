@@ -11,9 +11,11 @@ CONTENT_TYPE = "application/json;charset=UTF-8"
 LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
 # On an answer that was cut off: how many records it has.
 LIMIT_REACHED = "X-Callback-Limit-Reached"
+# On a start request that may be repeated (docs/limits.md).
+IDEMPOTENCY_KEY = "Idempotency-Key"
 
 # What a page of an allowed origin may send, and for how long a browser may remember that.
-ALLOWED_HEADERS = "content-type, x-api-key, gms_user, contactcenterid"
+ALLOWED_HEADERS = "content-type, x-api-key, gms_user, contactcenterid, idempotency-key"
 REMEMBERED_SECONDS = 600
 
 

@@ -12,6 +12,7 @@ from structlog.contextvars import bind_contextvars
 from callbacks import actions, dialogs
 from callbacks.api import access, answers, bodies, headers, lookup, schema, updates, values
 from callbacks.api.base import ApiView, service_of, visible_callback, visible_service
+from callbacks.limits import idempotency
 from callbacks.models import Callback
 from services.models import QUERY, START, ConfiguredService
 
@@ -27,24 +28,35 @@ class CallbackViewSet(ApiView, ViewSet):
         if not is_open:
             raise exceptions.PermissionDenied
         parameters, now = bodies.from_body(request._request), timezone.now()
+        once = idempotency.once(
+            request.headers.get(headers.IDEMPOTENCY_KEY),
+            client=access.actor(key) if key is None else f"{access.actor(key)} {key.pk}",
+            service=service.pk,
+            parameters=parameters,
+            answer=lambda callback: answers.started(callback, service, now),
+        )
         desired = parameters.get("_desired_time")
         desired_at = None if desired is None else values.read_time("_desired_time", desired)
         if "_customer_number" in parameters:
             parameters["_customer_number"] = values.read_number(parameters["_customer_number"])
         if zone := parameters.get("_customer_timezone"):
             parameters["_customer_timezone"] = values.read_zone("_customer_timezone", zone).key
-        callback = actions.start(
-            service=service,
-            parameters=parameters,
-            desired_at=desired_at,
-            actor=access.actor(key),
-            now=now,
-        )
+        try:
+            callback = actions.start(
+                service=service,
+                parameters=parameters,
+                desired_at=desired_at,
+                actor=access.actor(key),
+                now=now,
+                headers=request.headers,
+                once=once,
+            )
+            answer = answers.started(callback, service, now)
+        except idempotency.Answered as before:
+            answer = before.answer
         # What is bound stays so until the thread's next request: the line of the access log is still to come.
-        bind_contextvars(callback=callback.pk)
-        if desired_at is None and answers.promises_a_call(callback, service, now):
-            return Response(dialogs.coming(callback.pk), headers={"Expires": headers.LONG_AGO})
-        return Response({"_id": callback.pk})
+        bind_contextvars(callback=answer["_id"])
+        return Response(answer, headers={"Expires": headers.LONG_AGO} if "_dialog_id" in answer else None)
 
     @schema.FIND
     def find(self, request: Request) -> Response:

@@ -1,7 +1,7 @@
 """Limits that protect: which start requests are refused because there were too many, or because of their number.
 
-`rules` says what is allowed (pure), `numbers` which numbers are taken (pure), `counts` counts exactly under any number
-of requests at once, `idempotency` answers a repeated request as the first one. docs/limits.md explains them all.
+`rules` says what is allowed and `number_rules` which numbers are taken (both pure), `counts` counts exactly under any
+number of requests at once, `idempotency` answers a repeated request as the first one. docs/limits.md explains them all.
 """
 
 from __future__ import annotations

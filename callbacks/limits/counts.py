@@ -78,8 +78,8 @@ _READ = """
             LIMIT %(of_a_number)s
         ) AS live),
         ARRAY(
-            SELECT coalesce(counter.accepted, 0) FROM unnest(%(digests)s::text[]) WITH ORDINALITY AS asked(digest, place)
-            LEFT JOIN callbacks_valuecount AS counter USING (digest) ORDER BY place
+            SELECT coalesce(accepted, 0) FROM unnest(%(digests)s::text[]) WITH ORDINALITY AS asked(digest, place)
+            LEFT JOIN callbacks_valuecount USING (digest) ORDER BY place
         )"""
 _READ_NOW = """,
         coalesce((SELECT accepted FROM callbacks_starttotal WHERE service_id = %(service)s), 0),
@@ -151,7 +151,7 @@ _COUNT_NOW = f"""
 _COUNT_LATER = f"""
     WITH counted AS ({_COUNT_VALUES.format(source="")})
     SELECT 0, {_COUNTED}
-"""  # noqa: S608
+"""
 
 
 def count(asked: Asked, limits: Limits, seen: Reading, now: datetime) -> Counts:

@@ -62,12 +62,12 @@ class Once:
             return
         if found.request != self.request:
             raise KeyReused(self.key)
-        raise Answered(found.answer)
+        raise Answered(json.loads(found.answer))
 
     def remember(self, callback: Callback, now: datetime) -> None:
         """Store the answer, in the caller's transaction. An older one under the same key is no longer kept."""
         answered = StartAnswer(
-            digest=self.digest, request=self.request, answer=dict(self.answer(callback)), created_at=now
+            digest=self.digest, request=self.request, answer=json.dumps(self.answer(callback)), created_at=now
         )
         StartAnswer.objects.bulk_create(
             [answered],

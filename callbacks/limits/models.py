@@ -72,7 +72,8 @@ class StartAnswer(models.Model):
 
     digest = models.CharField(max_length=32, primary_key=True)
     request = models.CharField(max_length=32)
-    answer = models.JSONField()
+    # As text, which keeps the order of its keys.
+    answer = models.TextField(help_text="JSON.")
     created_at = models.DateTimeField()
 
     class Meta:

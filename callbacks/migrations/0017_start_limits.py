@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("digest", models.CharField(max_length=32, primary_key=True, serialize=False)),
                 ("request", models.CharField(max_length=32)),
-                ("answer", models.JSONField()),
+                ("answer", models.TextField(help_text="JSON.")),
                 ("created_at", models.DateTimeField()),
             ],
             options={"indexes": [models.Index(fields=["created_at"], name="start_answer_created")]},

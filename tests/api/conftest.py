@@ -16,6 +16,7 @@ from django.utils import timezone
 from scheduling import bookings, offices
 from services.models import ADMIN, QUERY, START, ApiKey, ConfiguredService
 from telephony.models import AgentGroup, RoutePoint, Switch, VirtualQueue
+from tests.wide import WIDE
 from tests.world import World
 
 OPTIONS = {
@@ -28,7 +29,7 @@ OPTIONS = {
 
 def make_service(name: str, configuration: str = "User Terminated Immediate", **options: str) -> ConfiguredService:
     return ConfiguredService.objects.create(
-        name=name, type="callback", configuration=configuration, options={**OPTIONS, **options}
+        name=name, type="callback", configuration=configuration, options={**OPTIONS, **WIDE, **options}
     )
 
 

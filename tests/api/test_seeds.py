@@ -319,7 +319,7 @@ def test_a_start_takes_so_many_statements(
 ) -> None:
     client = client_with(START)
 
-    with django_assert_num_queries(13) as captured:
+    with django_assert_num_queries(15) as captured:
         response = client.post(IMMEDIATE, SEED_1)
 
     assert response.status_code == 200, [query["sql"] for query in captured]

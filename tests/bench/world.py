@@ -7,6 +7,7 @@ from django.utils import timezone
 from services.models import QUERY, START, ApiKey, ConfiguredService
 from telephony import agents
 from telephony.models import Agent, AgentGroup, Call, Leg, RoutePoint, Switch, VirtualQueue
+from tests.wide import WIDE
 
 OPTIONS = {
     "_route_point": "8999@SIP_Switch",
@@ -14,6 +15,7 @@ OPTIONS = {
     "_urs_virtual_queue": "Billing_VQ",
     "_target": "Billing@StatServer.GA",
     "_wrap_up_time": "0",
+    **WIDE,
 }
 
 

@@ -13,6 +13,8 @@ import django
 from django.core.management import call_command
 from django.utils import timezone
 
+from tests.wide import WIDE
+
 OPTIONS = {
     "_route_point": "8999@SIP_Switch",
     "_resource_group": "DNIS",
@@ -43,7 +45,7 @@ def main() -> None:
         name="chaos",
         type="callback",
         configuration="User Terminated Immediate",
-        options={**OPTIONS, **contents["options"]},
+        options={**OPTIONS, **WIDE, **contents["options"]},
     )
     _, text = ApiKey.objects.create_key(name="chaos", scopes=[START])
     sys.stdout.write(f"{text}\n")

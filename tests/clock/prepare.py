@@ -13,6 +13,8 @@ import django
 from django.core.management import call_command
 from django.utils import timezone
 
+from tests.wide import WIDE
+
 OPTIONS = {
     "_route_point": "8999@SIP_Switch",
     "_resource_group": "DNIS",
@@ -54,7 +56,7 @@ def main() -> None:
             name=name,
             type="callback",
             configuration="User Terminated Immediate",
-            options={**OPTIONS, "_business_hours_service": hours.name},
+            options={**OPTIONS, **WIDE, "_business_hours_service": hours.name},
         )
     _, text = ApiKey.objects.create_key(name="clock", scopes=[START])
     sys.stdout.write(f"{text}\n")

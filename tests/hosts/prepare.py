@@ -13,6 +13,8 @@ import sys
 import django
 from django.core.management import call_command
 
+from tests.wide import WIDE
+
 
 def main() -> None:
     django.setup()
@@ -38,7 +40,10 @@ def main() -> None:
         billing.agents.add(agent)
         agents.go_ready(agent, timezone.now())
     ConfiguredService.objects.create(
-        name="hosts", type="callback", configuration="User Terminated Immediate", options=contents["options"]
+        name="hosts",
+        type="callback",
+        configuration="User Terminated Immediate",
+        options={**WIDE, **contents["options"]},
     )
     _, text = ApiKey.objects.create_key(name="hosts", scopes=[START])
     sys.stdout.write(f"{text}\n")

@@ -14,6 +14,7 @@ import django
 from django.core.management import call_command
 
 from tests.live.desk import PASSWORD
+from tests.wide import WIDE
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
             known, _ = Skill.objects.get_or_create(name=skill)
             AgentSkill.objects.create(agent=agent, skill=known, level=level)
     ConfiguredService.objects.create(
-        name="live", type="callback", configuration="User Terminated Immediate", options=contents["options"]
+        name="live", type="callback", configuration="User Terminated Immediate", options={**WIDE, **contents["options"]}
     )
     _, text = ApiKey.objects.create_key(name="live", scopes=[START])
     sys.stdout.write(f"{text}\n")
