@@ -15,6 +15,7 @@ from callbacks.flow.session import Stage
 from callbacks.flow.states import State
 from callbacks.models import Callback, Pending
 from callbacks.push import due as push_due
+from callbacks.status import due as status_due
 from scheduling import timers
 from scheduling.kick import kick, kicks_to_spare
 from scheduling.models import Timer
@@ -159,8 +160,8 @@ def kick_live_pending(now: datetime) -> int:
 
 
 SOURCES = Sources(
-    every_second=[fire_timers, start_scheduled, pause_and_resume, kick_pending, push_due.kick_late],
-    slow=[sweeps.expire],
-    repeated=[sweeps.delete_expired],
+    every_second=[fire_timers, start_scheduled, pause_and_resume, kick_pending, push_due.kick_late, status_due.kick_late],
+    slow=[sweeps.expire, status_due.give_up],
+    repeated=[sweeps.delete_expired, status_due.remove_old],
     live=[fire_live_timers, kick_live_pending],
 )

@@ -15,6 +15,7 @@ from callbacks.flow.session import Session, Stage
 from callbacks.flow.states import MOVES, State
 from callbacks.models import AuditFinding, Callback, Pending
 from callbacks.records import Turns
+from callbacks.status import metrics as status
 from scheduling.metrics import DURATIONS, LATENESS
 from scheduling.totals import REGISTRY
 from telephony.events import Party
@@ -136,3 +137,4 @@ def figures(now: datetime) -> Iterator[Metric]:
     for kind in AuditFinding.Kind.values:
         findings.add_metric([kind], counted.get(kind, 0))
     yield findings
+    yield from status.figures(now)

@@ -7,6 +7,7 @@ from structlog.contextvars import bind_contextvars
 from callbacks import actions
 from callbacks.audit import run
 from callbacks.push import notices
+from callbacks.status import deliveries
 from scheduling.kick import chained
 
 
@@ -21,6 +22,11 @@ def advance(callback_id: str) -> None:
 def send(notice_id: str) -> None:
     bind_contextvars(callback=notices.callback_of(int(notice_id)))
     notices.send(int(notice_id), now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def deliver_status(receiver: str) -> None:
+    deliveries.deliver(receiver, now=timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -10,6 +10,7 @@ Every call also writes the variable down in `VARIABLES`. From that list comes do
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -78,6 +79,19 @@ def text(name: str, *, default: str, help: str) -> str:
 def secret(name: str, *, default: str, shown: str, help: str) -> str:
     """A text that is never shown; `shown` stands for the default on the page."""
     return _read(Variable(name, "any text", shown, help, secret=True), str, default)
+
+
+def signing_secrets(name: str, *, shown: str, help: str) -> list[str]:
+    """Secrets of Standard Webhooks, newest first, each with its prefix; none where it is unset."""
+
+    def parse(given: str) -> list[str]:
+        found = [part.strip().removeprefix("whsec_") for part in given.split(",") if part.strip()]
+        if not all(24 <= len(base64.b64decode(secret, validate=True)) <= 64 for secret in found):
+            raise ValueError("length")
+        return [f"whsec_{secret}" for secret in found]
+
+    allowed = "`whsec_` and 24 to 64 random bytes in base64; several, newest first, with commas between"
+    return _read(Variable(name, allowed, shown, help, secret=True), parse, [])
 
 
 def boolean(name: str, *, default: bool, help: str) -> bool:

@@ -179,6 +179,12 @@ FCM_ENDPOINT = "https://fcm.googleapis.com"
 GOOGLE_TOKEN_ENDPOINT = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
 APNS_ENDPOINT = "https://api.push.apple.com"
 APNS_SANDBOX_ENDPOINT = "https://api.sandbox.push.apple.com"
+# Here and not in the database, whose dumps would tell them.
+STATUS_NOTIFICATION_SECRETS = env.signing_secrets(
+    "STATUS_NOTIFICATION_SECRETS",
+    shown="one that follows from `SECRET_KEY`; `manage.py notification_secret` tells it",
+    help="what [status notifications](status-notifications.md#signatures) are signed with; several while they are rotated",
+)
 SIMULATOR_SPEED = env.decimal(
     "SIMULATOR_SPEED",
     default=1.0,
@@ -269,6 +275,7 @@ CELERY_BEAT_SCHEDULER = "scheduling.beat:Scheduler"
 CELERY_TASK_ROUTES = {
     "callbacks.tasks.advance": {"queue": "flow"},
     "callbacks.tasks.audit": {"queue": "outside"},
+    "callbacks.tasks.deliver_status": {"queue": "outside"},
     "callbacks.tasks.send": {"queue": "outside"},
     "telephony.tasks.*": {"queue": "flow"},
     "scheduling.tasks.tick": {"queue": "clock"},

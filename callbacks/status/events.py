@@ -25,7 +25,7 @@ from telephony.events import DialGranted, Party
 _DIALLING = frozenset({Stage.RINGING, Stage.DETECTING, Stage.MESSAGE})
 # Somebody is on the line.
 _REACHED = projections.WITH_CUSTOMER - _DIALLING - {Stage.DIALLING}
-_CANCELLED = frozenset({Reason.CANCELLED, Reason.CANCELLED_BY_ADMIN})
+_CANCELLED = frozenset({Reason.CANCELLED, Reason.CANCELLED_BY_ADMIN, Reason.CANCELLED_SERVED})
 
 
 @dataclass(frozen=True)
