@@ -160,8 +160,15 @@ def kick_live_pending(now: datetime) -> int:
 
 
 SOURCES = Sources(
-    every_second=[fire_timers, start_scheduled, pause_and_resume, kick_pending, push_due.kick_late, status_due.kick_late],
+    every_second=[
+        fire_timers,
+        start_scheduled,
+        pause_and_resume,
+        kick_pending,
+        push_due.kick_late,
+        status_due.kick_late,
+    ],
     slow=[sweeps.expire, status_due.give_up],
-    repeated=[sweeps.delete_expired, status_due.remove_old],
+    repeated=[sweeps.delete_expired, sweeps.forget_counts, status_due.remove_old],
     live=[fire_live_timers, kick_live_pending],
 )

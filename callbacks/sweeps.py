@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q
 from callbacks import inbox
 from callbacks.flow.events import Expired
 from callbacks.flow.states import State
+from callbacks.limits import counts, idempotency
 from callbacks.models import Callback, Pending
 from callbacks.push import notices
 from scheduling import bookings, timers
@@ -76,6 +77,11 @@ def _delete_batch(now: datetime, most: int) -> int:
         if gone:
             forget(gone)
     return len(gone)
+
+
+def forget_counts(now: datetime) -> int:
+    """Remove a batch of what was counted of start requests, and of answers to repeated ones, that nobody needs."""
+    return counts.forget(now, LARGEST_BATCH) + idempotency.forget(now, LARGEST_BATCH)
 
 
 def forget(callbacks: Iterable[str]) -> None:
