@@ -1,6 +1,9 @@
 """All settings; every environment variable that the project reads is read here and described in docs/environment.md."""
 
+from datetime import timedelta
 from pathlib import Path
+
+from csp import constants as csp
 
 from callbacksite import environment as env
 from callbacksite import logs
@@ -40,6 +43,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "axes",
+    "csp",
     "django_celery_beat",
     "django_htmx",
     "drf_spectacular",
@@ -56,6 +61,7 @@ MIDDLEWARE = [
     "callbacksite.middleware.operations",
     "callbacksite.middleware.observe",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -64,6 +70,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    # Last: it puts its page in place of the answer to somebody who has failed to sign in too often.
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "callbacksite.urls"
@@ -118,6 +126,25 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = [
+    # First: who is locked out is refused before the password is looked at.
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+# Whoever guesses on must not be able to keep the owner out for good.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "callbacksite.signing_in.client_address"
+AXES_LOCKOUT_CALLABLE = "callbacksite.signing_in.locked_out"
+# A list of who signed in, when and from where, would be kept for ever.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+# Log lines say the address. Into the user name people type passwords.
+AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
@@ -137,6 +164,27 @@ WHITENOISE_USE_FINDERS = True
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+# The prefix lets browsers keep whoever writes cookies for a neighbouring name, or over plain HTTP, from setting ours.
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# A shift, with time to spare; it is not prolonged, because pages that refresh themselves would never let it end.
+SESSION_COOKIE_AGE = 12 * 60 * 60
+# Nothing but our own files: no script, style or handler stands in a page (docs/security.md).
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [csp.NONE],
+        "script-src": [csp.SELF],
+        "style-src": [csp.SELF],
+        # data: are the icons of the API's documentation.
+        "img-src": [csp.SELF, "data:"],
+        "connect-src": [csp.SELF],
+        "form-action": [csp.SELF],
+        "base-uri": [csp.NONE],
+        "frame-ancestors": [csp.NONE],
+    }
+}
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS

@@ -7,6 +7,7 @@ import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
+from pytest_django import Settings
 
 from telephony import predictions, workforce
 
@@ -23,6 +24,12 @@ def nobody_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workforce, "_known", workforce._Audience(-math.inf, frozenset(), frozenset(), {}))
     # Stories are told faster than callers come.
     monkeypatch.setattr(predictions, "SPACING", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_locked_out(settings: Settings) -> None:
+    """Failures to sign in are counted where that is what is tested."""
+    settings.AXES_ENABLED = False
 
 
 @receiver(connection_created)

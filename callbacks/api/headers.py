@@ -13,6 +13,8 @@ LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
 LIMIT_REACHED = "X-Callback-Limit-Reached"
 # On a start request that may be repeated (docs/limits.md).
 IDEMPOTENCY_KEY = "Idempotency-Key"
+# Answers carry what strangers sent: should a browser show one as a page, nothing in it is loaded or run.
+POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 # What a page of an allowed origin may send, and for how long a browser may remember that.
 ALLOWED_HEADERS = "content-type, x-api-key, gms_user, contactcenterid, idempotency-key"
@@ -22,6 +24,7 @@ REMEMBERED_SECONDS = 600
 def add(response: HttpResponse, origin: str | None) -> None:
     """Forbid caching, and let pages of an allowed origin read the answer (docs/adr/0010-cors.md)."""
     response["Content-Type"] = CONTENT_TYPE
+    response["Content-Security-Policy"] = POLICY
     # The seeds print two header lines; one with both values says the same.
     response["Cache-Control"] = "no-cache, no-store"
     response["Pragma"] = "no-cache"

@@ -20,6 +20,7 @@ from telephony.models import Agent, Place
 from telephony.upwards import Choice, Description, DeskStage, Handled, NotPossible
 from tests.factories import PASSWORD, AgentFactory, UserFactory
 from tests.pages.owners import Owners
+from tests.pages.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -306,7 +307,7 @@ def test_the_sound_is_wanted_until_it_is_switched_off_and_says_whether_it_works(
     page.locator("h1").click()
     expect(state).to_have_text("Offers and your ringing phone sound here.")
     offered(kate, owners, offer())
-    page.wait_for_function("window.tones >= 2")
+    until(page, "window.tones >= 2")
     put(kate, "ready")
     expect(page.locator("#accept")).to_have_count(0)
 

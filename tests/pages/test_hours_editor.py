@@ -1,7 +1,4 @@
-"""The editors of office hours and capacity in a browser: by mouse, keyboard and finger; what is saved is text.
-
-Every page comes with a content security policy that allows neither inline scripts nor inline styles.
-"""
+"""The editors of office hours and capacity in a browser: by mouse, keyboard and finger; what is saved is text."""
 
 from __future__ import annotations
 
@@ -12,15 +9,15 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from django.test import Client
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from services.models import ConfiguredService
 from tests.factories import UserFactory
+from tests.pages.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
-POLICY = "default-src 'self'; img-src 'self' data:"
 ZONE = {"_timezone": "Europe/Berlin"}
 Open = Callable[..., Page]
 
@@ -32,16 +29,10 @@ def anna(live_server: LiveServer) -> Iterator[Open]:
     client.force_login(UserFactory.create(username="anna", is_staff=True, is_superuser=True))
     complaints: list[str] = []
 
-    def strictly(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": POLICY})
-
-    def open_page(page: Page, service: ConfiguredService, *, policy: bool = True) -> Page:
+    def open_page(page: Page, service: ConfiguredService) -> Page:
         if not page.context.cookies():
             session = client.cookies["sessionid"].value
             page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-            if policy:
-                page.route("**/change/", strictly)
             page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{live_server.url}/admin/services/configuredservice/{service.pk}/change/")
@@ -335,7 +326,7 @@ def test_a_finger_taps_holds_and_scrolls(anna: Open, browser: Browser) -> None:
     for step in range(1, 11):
         touch("touchMove", (end[0], end[1] - 20 * step))
     touch("touchEnd")
-    page.wait_for_function("before => scrollY > before", arg=before)
+    until(page, f"scrollY > {before}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert saved(page, service) == {"_bh_regular1": "Mon 09:00-09:30", "_bh_regular2": "Tue-Thu 09:00-12:00"}
     context.close()
@@ -439,7 +430,7 @@ def test_the_editors_are_accessible(anna: Open, page: Page, scheme: Any, width: 
     page.set_viewport_size({"width": width, "height": 900})
     for service in (hours, numbers):
         # What looks for faults brings styles of its own.
-        anna(page, service, policy=False)
+        anna(page, service)
         expect(page.locator(".editor-preview").locator("p").first).to_be_visible()
         page.locator(".grid-cell").nth(60).click(modifiers=["Shift"])
         found = Axe().run(page, context="#content").response["violations"]

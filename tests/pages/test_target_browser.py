@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from django.test import Client
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from telephony.models import Agent, AgentGroup, AgentSkill, Skill
@@ -21,7 +21,6 @@ from tests.factories import AgentFactory, ServiceFactory, UserFactory, VirtualQu
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
-POLICY = "default-src 'self'; img-src 'self' data:"
 LIST = """[
   {'target': 'Billing@StatServer.GA', 'timeout': '30', 'clear': false,
    'stat_to_check': 'RStatAgentsReadyvoice', 'stat_operator': '<', 'stat_value': '1'},
@@ -46,11 +45,6 @@ def form(page: Page, live_server: LiveServer) -> Iterator[Page]:
     session = client.cookies["sessionid"].value
     page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
 
-    def strictly(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": POLICY})
-
-    page.route("**/change/", strictly)
     complaints: list[str] = []
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
