@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 
-from callbacks import limits, metrics, permit, promises, push, records
+from callbacks import limits, lookups, metrics, permit, promises, push, records
 from callbacks.flow import machine
 from callbacks.flow.events import (
     Cancelled,
@@ -192,6 +192,7 @@ def _store_new(
         )
         turns = _run(session, options, [SetAside(error) if options is None else Started(actor=actor)], now)
         records.store_new(callback, turns, options, now)
+        lookups.write(callback)
         if once is not None:
             once.remember(callback, now)
         if place:
@@ -318,6 +319,7 @@ def reschedule(
         if refused := [wish for wish in wishes if machine.decide(decided.session, options, wish, now).refused]:
             return refused[:1]
         _set_properties(callback, properties)
+        lookups.write(callback)
         decided.columns |= {"properties": callback.properties, "user_data": callback.user_data}
         if desired_at is not None:
             wishes[-1] = Rescheduled(actor, max(desired_at, now), move(callback, options, desired_at, now))

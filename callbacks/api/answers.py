@@ -8,7 +8,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from callbacks import dialogs
-from callbacks.api import lookup
 from callbacks.api.written import written_local_time, written_time
 from callbacks.calling import calling_times
 from callbacks.flow.states import State
@@ -17,6 +16,7 @@ from scheduling.availability import Offer
 from services.models import ConfiguredService
 
 CANCELLED = "The callback has been cancelled"
+SERVED = "The customer is not called for this any more"
 SNOOZED = "You will be asked again later"
 
 
@@ -58,38 +58,3 @@ def slots(offers: Iterable[Offer], minutes: int, zone: ZoneInfo | None) -> dict[
             for offer in offers
         ],
     }
-
-
-def records(callbacks: Iterable[Callback], root: str) -> list[dict[str, str]]:
-    """Records as queries return them; `root` is the address of the site, for `_url`."""
-    callbacks = list(callbacks)
-    services = ConfiguredService.objects.in_bulk({each.service_id for each in callbacks if each.service_id is not None})
-    keys = {pk: lookup.lookup_keys(service) for pk, service in services.items()}
-    return [
-        _record(
-            callback,
-            # Its service may have been deleted since.
-            services.get(callback.service_id) or ConfiguredService(name=callback.service_name),
-            keys.get(callback.service_id, ()),
-            root,
-        )
-        for callback in callbacks
-    ]
-
-
-def _record(callback: Callback, service: ConfiguredService, keys: tuple[str, ...], root: str) -> dict[str, str]:
-    record = {
-        "_id": callback.pk,
-        "_desired_time": written_time(callback.desired_at),
-        "_service_name": callback.service_name,
-        "_callback_state": callback.state,
-        "_expiration_time": written_time(callback.expires_at),
-        "_customer_number": callback.customer_number,
-        "_url": f"{root}{service.url_path}/{callback.pk}",
-    }
-    if callback.state == State.COMPLETED:
-        record["_callback_reason"] = callback.reason
-    for key in keys:
-        if key not in record and (value := lookup.stored(callback, key)) is not None:
-            record[key] = value
-    return record

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
-from functools import reduce
+from collections.abc import Collection, Mapping
 
-from django.db.models import Q
-
+from callbacks import queries
 from callbacks.api import values
 from callbacks.api.errors import INVALID_OPTION, ApiError
-from callbacks.flow.states import State
-from callbacks.models import Callback, CallbackQuerySet
-from services import resolution
+from callbacks.lookups import COLUMNS, lookup_keys
+from callbacks.models import Limits
+from callbacks.queries import Found, Property
 from services.kinds import shown
 from services.models import ConfiguredService
 
-MOST_RECORDS = 500
-
-_OPERANDS: dict[str, Callable[[Q, Q], Q]] = {"AND": operator.and_, "OR": operator.or_}
+# Each of the alternatives is a question of its own.
+MOST_ALTERNATIVES = 20
+_OPERANDS = ("AND", "OR")
 # `_` is what browsers' libraries add against caching (seed 2, *Query String Parameters*).
 _NO_PROPERTIES = frozenset({"operand", "_"})
-_COLUMNS = {
-    "_id": "pk",
-    "_customer_number": "customer_number",
-    "_callback_state": "state",
-    "_callback_reason": "reason",
-    "_service_name": "service_name",
-}
-# Found through an index; over all services at least one of them is needed.
-_INDEXED = ("_id", "_customer_number", "_callback_state")
-_UNREAD = ("session", "options")
 
 
-def find(
-    visible: CallbackQuerySet, query: Mapping[str, str], service: ConfiguredService | None
-) -> tuple[list[Callback], bool]:
-    """Matching callbacks, newest first, and whether there are more than `MOST_RECORDS`.
+def find(query: Mapping[str, str], limits: Limits, service: ConfiguredService | None) -> Found:
+    """Matching callbacks, newest first, `queries.MOST_RECORDS` at the most.
 
     `query` is properties and `operand`, AND or OR; a value that begins with `!` negates. Raises ApiError for a key that
     is not searchable and for a search over all services that no index carries.
@@ -44,46 +29,36 @@ def find(
     operand = query.get("operand", "AND")
     if operand not in _OPERANDS:
         raise _invalid(f"operand {shown(operand)} is neither AND nor OR")
-    wanted = {key: value for key, value in query.items() if key not in _NO_PROPERTIES}
-    found = visible if service is None else visible.filter(service=service)
-    if own := [key for key in wanted if key not in _COLUMNS]:
-        searchable = _services_with(own, service)
-        found = found.filter(service__in=searchable)
-    if service is None and not _is_indexed(wanted, operand):
-        raise _invalid(
-            f"without a service, {'each' if operand == 'OR' else 'one'} of the keys must be one of "
-            f"{', '.join(_INDEXED)}, with a value that is not negated"
-        )
-    conditions = [_condition(key, value) for key, value in wanted.items()]
-    if conditions:
-        found = found.filter(reduce(_OPERANDS[operand], conditions))
-    rows = list(found.order_by("-created_at", "-id").defer(*_UNREAD)[: MOST_RECORDS + 1])
-    return rows[:MOST_RECORDS], len(rows) > MOST_RECORDS
+    wanted = [read(key, value) for key, value in query.items() if key not in _NO_PROPERTIES]
+    own = [each.key for each in wanted if each.key not in COLUMNS]
+    searchable = _services_with(own, service) if own else None
+    if service is None:
+        _check_carried(wanted, operand)
+    of_service = service.pk if service else None
+    if operand == "AND" or not wanted:
+        return queries.by_properties(wanted, limits=limits, service=of_service, services=searchable)
+    if len(wanted) > MOST_ALTERNATIVES:
+        raise _invalid(f"{len(wanted)} keys with operand OR; at most {MOST_ALTERNATIVES} are allowed")
+    return queries.by_any_property(wanted, limits=limits, service=of_service, services=searchable)
 
 
-def lookup_keys(service: ConfiguredService) -> tuple[str, ...]:
-    """The request keys by which callbacks of this service are found and which their records show."""
-    try:
-        keys = resolution.resolve_one(service, "_customer_lookup_keys")
-    except (resolution.OptionError, LookupError):
-        # What is stored must be found also while its service cannot work.
-        return ()
-    return keys if isinstance(keys, tuple) else ()
+def read(key: str, text: str) -> Property:
+    """A key and its value, which a leading `!` negates; numbers as they are stored."""
+    value = text.removeprefix("!")
+    if key == "_customer_number":
+        value = values.plain_number(value)
+    return Property(key, value, negated=text.startswith("!"))
 
 
-def stored(callback: Callback, key: str) -> str | None:
-    """What the request said under this key; None where it did not."""
-    for place in (callback.user_data, callback.properties, callback.overrides):
-        if key in place:
-            return str(place[key])
-    return None
-
-
-def _is_indexed(wanted: Mapping[str, str], operand: str) -> bool:
-    carried = [
-        key in _INDEXED and (not value.startswith("!") or key == "_callback_state") for key, value in wanted.items()
-    ]
-    return any(carried) if operand == "AND" else bool(carried) and all(carried)
+def _check_carried(wanted: Collection[Property], operand: str) -> None:
+    """That an index finds what is asked for over all services. Raises ApiError."""
+    carried = [queries.is_carried(each) for each in wanted]
+    if any(carried) if operand == "AND" else carried and all(carried):
+        return
+    raise _invalid(
+        f"without a service, {'each' if operand == 'OR' else 'one'} of the keys must be one of _id, _customer_number, "
+        "_callback_state, _callback_reason or one of _customer_lookup_keys, with a value that is not negated"
+    )
 
 
 def _services_with(keys: list[str], service: ConfiguredService | None) -> list[int]:
@@ -94,23 +69,6 @@ def _services_with(keys: list[str], service: ConfiguredService | None) -> list[i
         if not services:
             raise _invalid(f"key {shown(key)} is not one of _customer_lookup_keys, by which callbacks are found")
     return [each.pk for each in services]
-
-
-def _condition(key: str, value: str) -> Q:
-    negated = value.startswith("!")
-    value = value.removeprefix("!")
-    if key == "_customer_number":
-        value = values.plain_number(value)
-    if key == "_callback_state" and negated:
-        # So that the index on the state is used.
-        return Q(state__in=[state.value for state in State if state.value != value])
-    if key in _COLUMNS:
-        condition = Q((_COLUMNS[key], value))
-    elif key.startswith("_"):
-        condition = Q(properties__contains={key: value}) | Q(overrides__contains={key: value})
-    else:
-        condition = Q(user_data__contains={key: value})
-    return ~condition if negated else condition
 
 
 def _invalid(text: str) -> ApiError:

@@ -10,6 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
+from callbacks import queries
 from callbacks.api import bodies, headers, lookup
 from callbacks.flow.states import Reason, State
 
@@ -199,8 +200,9 @@ _PROPERTIES = [
 _RECORDS = {
     (200, JSON): OpenApiResponse(
         Record(many=True),
-        description=f"Newest first, at most {lookup.MOST_RECORDS}; if there are more, the header "
-        f"{headers.LIMIT_REACHED} says so. Beside these keys, those of _customer_lookup_keys.",
+        description=f"Newest first, at most {queries.MOST_RECORDS}; if there are more, the header "
+        f"{headers.LIMIT_REACHED} says how many these are. It is there too where not every candidate was looked at: "
+        f"{queries.MOST_READ} of them are. Beside these keys, those of _customer_lookup_keys and of returned-keys.",
         examples=[OpenApiExample("A record", value=_RECORD, response_only=True)],
     )
 }
@@ -252,8 +254,9 @@ START = extend_schema(
 FIND = extend_schema(
     operation_id="find_callbacks",
     summary="Look callbacks up, in all services",
-    description="By _id, _customer_number, _callback_state, and beside one of these by any key of the services' "
-    "_customer_lookup_keys.",
+    description="By _id, _customer_number, _callback_state, _callback_reason and any key of the services' "
+    "_customer_lookup_keys; beside one of these by _service_name. With operand OR, at most "
+    f"{lookup.MOST_ALTERNATIVES} keys.",
     parameters=_PROPERTIES,
     responses={**_RECORDS, **REFUSED},
     tags=["callbacks"],
@@ -298,6 +301,25 @@ CANCEL = extend_schema(
         (200, JSON): OpenApiResponse(ConfirmationDialog, description="It is COMPLETED with the reason CANCELLED."),
         **REFUSED,
         (400, JSON): error("It is PROCESSING or COMPLETED and cannot be cancelled."),
+        (404, JSON): error("The service has no such callback."),
+        **BUSY,
+    },
+    tags=["callbacks"],
+)
+SERVED = extend_schema(
+    operation_id="mark_as_served",
+    summary="Say that the customer was served another way",
+    description="They are not called for this any more. Not of the vendor's interface. A body is not looked at.",
+    parameters=[NAME, CALLBACK_ID],
+    request=None,
+    responses={
+        (200, JSON): response(
+            ConfirmationDialog,
+            "It is COMPLETED with the reason CANCELLED_SERVED.",
+            Served={**DIALOG, "_text": "The customer is not called for this any more"},
+        ),
+        **REFUSED,
+        (400, JSON): error("It is PROCESSING or COMPLETED and cannot be marked as served."),
         (404, JSON): error("The service has no such callback."),
         **BUSY,
     },

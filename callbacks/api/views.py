@@ -12,14 +12,22 @@ from structlog.contextvars import bind_contextvars
 from callbacks import actions, dialogs
 from callbacks.api import access, answers, bodies, headers, lookup, schema, updates, values
 from callbacks.api.base import ApiView, service_of, visible_callback, visible_service
+from callbacks.api.records import records
 from callbacks.limits import idempotency
-from callbacks.models import Callback
+from callbacks.models import limits_of
 from services.models import QUERY, START, ConfiguredService
 
 
 class CallbackViewSet(ApiView, ViewSet):
     # The permission table.
-    scopes = {"find": QUERY, "find_of_service": QUERY, "start": START, "update": START, "cancel": START}
+    scopes = {
+        "find": QUERY,
+        "find_of_service": QUERY,
+        "start": START,
+        "update": START,
+        "cancel": START,
+        "served": START,
+    }
 
     @schema.START
     def start(self, request: Request, name: str) -> Response:
@@ -90,12 +98,19 @@ class CallbackViewSet(ApiView, ViewSet):
         dialog = dialogs.confirmation(callback_id, answers.CANCELLED)
         return Response(dialog, headers={"Expires": headers.LONG_AGO})
 
+    @schema.SERVED
+    def served(self, request: Request, name: str, callback_id: str) -> Response:
+        key = access.client(request)
+        visible_callback(callback_id, key, of=name)
+        bind_contextvars(callback=callback_id)
+        actions.served(callback_id=callback_id, actor=access.actor(key), now=timezone.now())
+        dialog = dialogs.confirmation(callback_id, answers.SERVED)
+        return Response(dialog, headers={"Expires": headers.LONG_AGO})
+
     def _found(self, request: Request, service: ConfiguredService | None) -> Response:
         query = bodies.from_query(request._request)
-        visible = Callback.objects.visible_to_key(access.client(request))
-        callbacks, cut_off = lookup.find(visible, query, service)
-        root = request.build_absolute_uri("/").rstrip("/")
-        response = Response(answers.records(callbacks, root))
-        if cut_off:
-            response[headers.LIMIT_REACHED] = str(lookup.MOST_RECORDS)
+        found = lookup.find(query, limits_of(access.client(request)), service)
+        response = Response(records(found.callbacks, request.build_absolute_uri("/").rstrip("/")))
+        if found.is_cut_off:
+            response[headers.LIMIT_REACHED] = str(len(found.callbacks))
         return response

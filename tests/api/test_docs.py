@@ -13,7 +13,8 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from callbacks.api import bodies, lookup, offering, position, ranges
+from callbacks import queries
+from callbacks.api import bodies, offering, position, ranges
 from callbacks.models import Callback
 from tests.api.conftest import make_capacity, make_office, make_service, playing
 from tests.api.test_seeds import multipart
@@ -134,7 +135,7 @@ def test_the_limits_of_the_page() -> None:
         in text
     )
     assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE == 1024 * 1024
-    assert f"At most {lookup.MOST_RECORDS} records are answered" in text
+    assert f"At most {queries.MOST_RECORDS} records are answered" in text
     assert f"At most {offering.MOST_SLOTS} are answered" in text
     assert f"at most {ranges.MOST_DAYS} days after the start" in text
     assert f"{position.UNKNOWN} when nobody is logged in" in text
