@@ -6,6 +6,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -13,8 +14,8 @@ from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 
-from callbacks import limits, lookups, metrics, permit, promises, push, records
-from callbacks.flow import machine
+from callbacks import limits, lookups, metrics, originated, permit, promises, push, records
+from callbacks.flow import machine, projections
 from callbacks.flow.events import (
     Cancelled,
     Changed,
@@ -191,6 +192,8 @@ def _store_new(
             unaskable=_unaskable(options, callback.properties),
         )
         turns = _run(session, options, [SetAside(error) if options is None else Started(actor=actor)], now)
+        if turns.session.stage is Stage.EXPECTING:
+            _check_calls_are_taken(callback, now)
         records.store_new(callback, turns, options, now)
         lookups.write(callback)
         if once is not None:
@@ -204,7 +207,8 @@ def _store_new(
 
 def _unaskable(options: FlowOptions | None, properties: Mapping[str, str]) -> str:
     """Why the customer's device cannot be asked to confirm; not looked at where nobody is to be asked."""
-    if options is None or not (options.wait_for_agent and options.wait_for_user_confirm):
+    calls_us = options is not None and projections.is_user_originated(options)
+    if options is None or not (calls_us or (options.wait_for_agent and options.wait_for_user_confirm)):
         return "nobody is asked (_wait_for_user_confirm)"
     device_os, device = properties.get("_device_os", ""), properties.get("_device_notification_id", "")
     return push.why_not_askable(device_os, device, configuration.enabled())
@@ -242,6 +246,16 @@ def _promise(callback: Callback, desired_at: datetime | None, now: datetime) -> 
         promises.call_at_once(service, number=number, properties=properties, expires_at=callback.expires_at, now=now)
         return None
     return promises.place_for(service, number=number, properties=properties, desired_at=desired_at, now=now)
+
+
+def _check_calls_are_taken(callback: Callback, now: datetime) -> None:
+    """That somebody may call us at this moment; nobody is given a number to call in vain. Raises NotAvailable."""
+    service = callback.service
+    if service is not None and (refused := permit.refusal(callback, now)):
+        offered = promises.next_offers(
+            service, number=callback.customer_number, properties=callback.properties, now=now
+        )
+        raise NotAvailable(f"No call can be taken now: {refused.reason}.", offered)
 
 
 def _check_time_zone(parameters: Mapping[str, str]) -> None:
@@ -334,7 +348,8 @@ def reschedule(
 def connect(*, callback_id: str, actor: str, now: datetime) -> Callback:
     """The customer, who was asked, wants to be called now; said again, it changes nothing.
 
-    Raises NotFound; Refused when nobody was asked; Busy.
+    One who calls us is given an access number, and another one when they ask again (`_userorig_connect_limit`). Raises
+    NotFound; Refused when nobody was asked; Busy; with nothing changed telephony.access.Exhausted and UnknownGroup.
     """
     return decide_now(callback_id, just(Connected(actor)), now)
 
@@ -446,7 +461,8 @@ def _permitted(callback: Callback, session: Session, options: FlowOptions, event
     As a dial before the ring: nobody is asked whether to be called now who may not be called now, and no agent is held
     for them. The grant is dropped, the agent given back.
     """
-    asks_customer = isinstance(event, DialGranted) and options.wait_for_user_confirm and not session.confirmed
+    asks = options.wait_for_user_confirm or projections.is_user_originated(options)
+    asks_customer = isinstance(event, DialGranted) and asks and not session.confirmed
     calls_agent = isinstance(event, AgentReserved) and session.stage is Stage.RESERVING
     refused = permit.refusal(callback, now) if asks_customer or calls_agent else None
     if refused is None:
@@ -488,7 +504,10 @@ def _resolve(callback: Callback) -> tuple[FlowOptions | None, str]:
     except (resolution.OptionError, LookupError) as error:
         return None, f"The configuration of service {callback.service_name} cannot be resolved: {error}"
     reports = status.of_callback(callback, resolved)
-    return from_resolved(resolved, _attached(callback, str(resolved["_attach_udata"])), reports=reports), ""
+    options = from_resolved(resolved, _attached(callback, str(resolved["_attach_udata"])), reports=reports)
+    if projections.is_user_originated(options):
+        options = replace(options, booking_seconds=originated.seconds(callback.service, options.resource_group))
+    return options, ""
 
 
 def _resolved(callback: Callback, service: ConfiguredService) -> Mapping[str, object]:

@@ -194,7 +194,7 @@ class Attempt(models.Model):
     dialled_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
-    result = models.CharField(max_length=32, blank=True)
+    result = models.CharField(max_length=48, blank=True)
     detail = models.CharField(max_length=200, blank=True)
 
     class Meta:

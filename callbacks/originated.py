@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from callbacks import dialogs
 from callbacks.flow import projections
 from callbacks.flow.decision import ArrivalMove, TakeArrived
 from callbacks.flow.options import FlowOptions
-from callbacks.flow.session import Session
+from callbacks.flow.session import Session, Stage
+from callbacks.models import Callback
 from services.models import ConfiguredService
 from telephony import access, inbound
-from telephony.access import UnknownGroup
+from telephony.access import Booking, UnknownGroup
 
 
 def seconds(service: ConfiguredService, group: str) -> int:
@@ -47,3 +49,14 @@ def write(
             inbound.take(move.leg, owner=owner, attempt=move.attempt, now=now)
         else:
             inbound.refuse(move.leg, now=now)
+
+
+def booking_of(callback: Callback) -> Booking | None:
+    """The access number that the customer should call now; None where no call of theirs is expected."""
+    return access.booking_of(callback.pk) if callback.stage == Stage.EXPECTING else None
+
+
+def question(callback: Callback) -> dict[str, str]:
+    """What the device of a customer who is being asked is told: to expect our call, or how to get a number to call."""
+    calls_us = callback.options.get("call_direction") == "USERORIGINATED"
+    return (dialogs.invitation if calls_us else dialogs.coming)(callback.pk)

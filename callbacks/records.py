@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from callbacks import dialogs, originated, served, waits
+from callbacks import originated, served, waits
 from callbacks.flow import projections
 from callbacks.flow.decision import (
     AgentMove,
@@ -228,7 +228,7 @@ def _write_notice(
             visit=asks,
             device=callback.properties.get("_device_notification_id", ""),
             device_os=callback.properties.get("_device_os", ""),
-            body=dialogs.coming(callback.pk),
+            body=originated.question(callback),
             attempts=options.max_notify_delivery_attempts,
             now=now,
         )

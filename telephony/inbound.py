@@ -65,23 +65,8 @@ def record(*, switch: int, events: Sequence[LegEvent], now: datetime) -> list[Le
 
     Returns the events of legs that are not among them: somebody's by now, or not there any more.
     """
-    rest: list[LegEvent] = []
-    for event in events:
-        if isinstance(event, Arrived):
-            _arrived(switch, event, now)
-            continue
-        row = ArrivedCall.objects.select_for_update().filter(pk=event.leg).first()
-        if row is None:
-            rest.append(event)
-        elif isinstance(event, Ended):
-            row.delete()
-        elif isinstance(event, Digit):
-            _digit(row, event.digit, now)
-        elif isinstance(event, SoundsFinished) and row.step == Step.REFUSED and event.number == row.number:
-            row.deadline = now
-            row.save(update_fields=["deadline"])
-            kick(ATTEND, row.pk)
-    return rest
+    with transaction.atomic(savepoint=False):
+        return [event for event in events if not _is_of_arrived(switch, event, now)]
 
 
 def take(leg: str, *, owner: str, attempt: int, now: datetime) -> None:
@@ -168,6 +153,25 @@ def look_after(now: datetime) -> int:
     for leg in list(unsaid.values_list("pk", flat=True)[:100]):
         kick(ATTEND, leg)
     return len(found)
+
+
+def _is_of_arrived(switch: int, event: LegEvent, now: datetime) -> bool:
+    """True, and written down, where the leg is nobody's yet."""
+    if isinstance(event, Arrived):
+        _arrived(switch, event, now)
+        return True
+    row = ArrivedCall.objects.select_for_update().filter(pk=event.leg).first()
+    if row is None:
+        return False
+    if isinstance(event, Ended):
+        row.delete()
+    elif isinstance(event, Digit):
+        _digit(row, event.digit, now)
+    elif isinstance(event, SoundsFinished) and row.step == Step.REFUSED and event.number == row.number:
+        row.deadline = now
+        row.save(update_fields=["deadline"])
+        kick(ATTEND, row.pk)
+    return True
 
 
 def _arrived(switch: int, event: Arrived, now: datetime) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from callbacks import dialogs
+from callbacks import dialogs, originated
 from callbacks.api.written import written_local_time, written_time
 from callbacks.calling import calling_times
 from callbacks.flow.states import State
@@ -37,10 +37,21 @@ def promises_a_call(callback: Callback, service: ConfiguredService, now: datetim
 
 
 def started(callback: Callback, service: ConfiguredService, now: datetime) -> dict[str, str]:
-    """What a start request is answered with: the dialog, where the customer is called at once, else the id alone."""
+    """What a start request is answered with: the dialog, where somebody is to call at once, else the id alone."""
+    if number := number_to_call(callback):
+        return number
     if "_desired_time" not in callback.properties and promises_a_call(callback, service, now):
         return dialogs.coming(callback.pk)
     return {"_id": callback.pk}
+
+
+def number_to_call(callback: Callback) -> dict[str, str] | None:
+    """The dialog with the access number that the customer should call now; None where their call is not expected."""
+    booking = originated.booking_of(callback)
+    if booking is None:
+        return None
+    expires = written_time(booking.expires_at)
+    return dialogs.dial_number(callback.pk, number=booking.number, code=booking.code, expires=expires)
 
 
 def slots(offers: Iterable[Offer], minutes: int, zone: ZoneInfo | None) -> dict[str, Any]:

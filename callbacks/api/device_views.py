@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 from structlog.contextvars import bind_contextvars
 
-from callbacks import actions, dialogs
+from callbacks import actions, dialogs, originated
 from callbacks.api import access, answers, errors, headers, position, schema_device
 from callbacks.api.base import ApiView, visible_callback
 from callbacks.flow.session import Stage
@@ -26,8 +26,8 @@ class DeviceViewSet(ApiView, ViewSet):
         key = access.client(request)
         visible_callback(callback_id, key)
         bind_contextvars(callback=callback_id)
-        actions.connect(callback_id=callback_id, actor=access.actor(key), now=timezone.now())
-        return _dialog(dialogs.coming(callback_id))
+        callback = actions.connect(callback_id=callback_id, actor=access.actor(key), now=timezone.now())
+        return _dialog(answers.number_to_call(callback) or dialogs.coming(callback_id))
 
     @schema_device.SNOOZE
     def snooze(self, request: Request, callback_id: str) -> Response:
@@ -40,9 +40,11 @@ class DeviceViewSet(ApiView, ViewSet):
     @schema_device.DIALOG_NOW
     def dialog(self, request: Request, callback_id: str) -> Response:
         callback = visible_callback(callback_id, access.client(request))
+        if number := answers.number_to_call(callback):
+            return _dialog(number)
         if callback.stage != Stage.CONFIRMING:
             return Response({"_id": callback_id})
-        return _dialog(dialogs.coming(callback_id))
+        return _dialog(originated.question(callback))
 
     @schema_device.POSITION_BY_POST
     @schema_device.POSITION

@@ -52,9 +52,10 @@ class Session:
     `held_back` is why the last dial was put off, until one is sent; `put_off_until` is the moment to which the permit
     last put it off: time in the queue counts from there. At `remind_at` receivers of status notifications are reminded of
     it; None once they were, and where nobody wants to be. A paused one goes on in `paused_from`, not before `resume_at`.
-    `attempt` numbers the customer's legs, and the access numbers that they were given, and never falls; `attempts_before` of them were for earlier desired times, and
-    `attempts_used` counts those that the customer may have noticed. `sounds` numbers the lists that the customer's leg
-    hears; `fallback`: the waiting treatment could not be played, the sample is heard instead.
+    `attempt` numbers the customer's legs, and the access numbers that they were given, and never falls;
+    `attempts_before` of them were for earlier desired times, and `attempts_used` counts those that the customer may
+    have noticed. `sounds` numbers the lists that the customer's leg hears; `fallback`: the waiting treatment could not
+    be played, the sample is heard instead.
     `reservation` names the reserved agent's reservation; while there is one and it is past the preview, there is a leg
     of theirs. `agents_failed` counts those who could not be connected, `rejects` refused previews; `passed_over` says
     who is not offered it for a while. `contacts` counts talks, `disposition` is what the last of them came to

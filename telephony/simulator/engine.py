@@ -7,6 +7,7 @@ Every statement takes the leg's row before its happenings, so that they do not d
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +18,8 @@ from django.db.models.functions import Now
 from telephony.simulator import people
 from telephony.simulator.models import SimulatedLeg
 from telephony.switch import (
+    Arrived,
+    Digit,
     EndCause,
     LegRequest,
     LegSeen,
@@ -30,6 +33,8 @@ from telephony.switch import (
 
 # How long one file of a list sounds, in seconds at speed 1, whatever it is.
 FILE_SECONDS = 2.0
+# From one key to the next.
+KEY_SECONDS = 0.3
 
 CREATE = """
 WITH leg AS (
@@ -60,6 +65,28 @@ WITH leg AS (
 INSERT INTO telephony_simulatedhappening (switch_id, leg, at, kind, data)
 SELECT %(switch)s, leg.id, statement_timestamp() + make_interval(secs => delay), kind, data
 FROM leg, unnest(%(delays)s::float8[], %(kinds)s::text[], %(data)s::text[]) AS planned (delay, kind, data)
+"""
+
+DIAL_IN = """
+WITH leg AS (
+    INSERT INTO telephony_simulatedleg
+        (id, switch_id, endpoint, detect, created_at, dialled_at, rings_at, answers_at, talk_seconds)
+    VALUES (%(leg)s, %(switch)s, %(caller)s, false, statement_timestamp(), statement_timestamp(),
+        statement_timestamp(), statement_timestamp(), %(talk_seconds)s)
+    RETURNING id
+)
+INSERT INTO telephony_simulatedhappening (switch_id, leg, at, kind, data)
+SELECT %(switch)s, leg.id, statement_timestamp() + make_interval(secs => delay), kind, data
+FROM leg, unnest(%(delays)s::float8[], %(kinds)s::text[], %(data)s::text[]) AS planned (delay, kind, data)
+"""
+
+PRESS = """
+WITH leg AS (
+    SELECT id FROM telephony_simulatedleg WHERE id = %(leg)s AND switch_id = %(switch)s AND NOT deleted
+)
+INSERT INTO telephony_simulatedhappening (switch_id, leg, at, kind, data)
+SELECT %(switch)s, leg.id, statement_timestamp() + make_interval(secs => delay), 'Digit', data
+FROM leg, unnest(%(delays)s::float8[], %(data)s::text[]) AS planned (delay, data)
 """
 
 DELETE = """
@@ -182,6 +209,32 @@ class SimulatorSwitch:
                 "data": [fields_of(event) for _, event in plan.happenings],
             },
         )
+
+    def dial_in(self, *, called: str, caller: str) -> str:
+        """Somebody calls us, who behaves as the last digits of their number say: the id of their leg."""
+        leg = f"sim-{uuid.uuid4()}"
+        person = people.who(caller, leg) if caller else people.CUSTOMER
+        planned: list[tuple[float, SwitchEvent]] = [(0.0, Arrived(leg, called, caller))]
+        if person.hangs_up_after is not None:
+            planned.append((person.hangs_up_after, people.ended(leg, EndCause.HANGUP)))
+        self._execute(
+            DIAL_IN,
+            {
+                "leg": leg,
+                "caller": caller,
+                "talk_seconds": person.talk_seconds,
+                "delays": [seconds / speed() for seconds, _ in planned],
+                "kinds": [type(event).__name__ for _, event in planned],
+                "data": [fields_of(event) for _, event in planned],
+            },
+        )
+        return leg
+
+    def press(self, leg: str, digits: str) -> None:
+        """Whoever called us presses these keys, one after the other."""
+        pressed = [fields_of(Digit(leg, digit)) for digit in digits]
+        delays = [KEY_SECONDS * number / speed() for number in range(len(pressed))]
+        self._execute(PRESS, {"leg": leg, "delays": delays, "data": pressed})
 
     def delete_leg(self, leg: str) -> None:
         self._execute(

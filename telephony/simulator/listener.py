@@ -37,6 +37,8 @@ EVENTS: dict[str, TypeAdapter[SwitchEvent]] = {
         switch.SoundsFinished,
         switch.EnteredBridge,
         switch.LeftBridge,
+        switch.Arrived,
+        switch.Digit,
         switch.Ended,
     )
 }
