@@ -22,6 +22,8 @@ OBSOLETE = {
     "_urs_server_url": "",
     "_urs_sec_server_url": "",
 }
+# Where the one that took its place is not set.
+STILL_COUNTS = frozenset({"_throttle_customer_number_limit"})
 
 CAPACITY_OF_DAYS = tuple(f"_capacity_{number}" for number in range(1, 8))
 
@@ -124,7 +126,8 @@ def obsolete_options(values: Values, texts: Mapping[str, str]) -> Iterator[Optio
     for name, successor in OBSOLETE.items():
         if texts[name].strip():
             instead = f"; use {successor}" if successor else ""
-            yield OptionWarning(name, f"{name} is obsolete and has no effect{instead}.")
+            effect = "" if name in STILL_COUNTS else " and has no effect"
+            yield OptionWarning(name, f"{name} is obsolete{effect}{instead}.")
 
 
 def alternatives_need_dates(values: Values, texts: Mapping[str, str]) -> Iterator[OptionError]:

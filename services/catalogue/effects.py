@@ -63,20 +63,6 @@ CALLBACK: tuple[NoEffect, ...] = (
         """,
     ),
     NoEffect(
-        why="the rules about numbers",
-        coming=True,
-        listed="_disallow_impossible_phone_numbers _disallow_premium_phone_numbers _exceptions",
-    ),
-    NoEffect(
-        why="the limits on requests",
-        coming=True,
-        listed="""
-            _enable_in_queue_checking _throttle_request_parameters _throttle_request_parameters_limit
-            _enable_throttle_header_parameters _throttle_callbacks_per_service_1 _throttle_ttl_1
-            _throttle_callbacks_per_service_2 _throttle_ttl_2 _max_queued_callbacks_per_service
-        """,
-    ),
-    NoEffect(
         why="customers who call us",
         coming=True,
         listed="""
@@ -104,10 +90,7 @@ CALLBACK: tuple[NoEffect, ...] = (
     ),
     NoEffect(
         why="obsolete with the vendor; a warning names the successor",
-        listed="""
-            _throttle_customer_number_limit _vq _transfer_to_agent_retry_timeout _urs_server_url
-            _urs_sec_server_url
-        """,
+        listed="_vq _transfer_to_agent_retry_timeout _urs_server_url _urs_sec_server_url",
     ),
     NoEffect(
         why="for the vendor's routing server; queues, matching and the estimate are built in",
@@ -174,22 +157,6 @@ OTHER_TYPES: tuple[NoEffect, ...] = (
 )
 
 SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
-    NoEffect(
-        why="the rules about numbers and the limits on requests",
-        coming=True,
-        place="[callback]",
-        listed="""
-            _disallow_impossible_phone_numbers _disallow_premium_phone_numbers _enable_in_queue_checking
-            _enable_throttle_header_parameters _throttle_request_parameters _throttle_request_parameters_limit
-            _throttle_callbacks_per_service_1 _throttle_ttl_1 _throttle_callbacks_per_service_2 _throttle_ttl_2
-            max_queued_callbacks_per_service
-        """,
-    ),
-    NoEffect(
-        why="obsolete with the vendor",
-        place="[callback]",
-        listed="_throttle_customer_number_limit",
-    ),
     NoEffect(
         why="the queries over all services",
         coming=True,

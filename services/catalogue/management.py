@@ -83,10 +83,11 @@ _THROTTLES = (
         name="_throttle_customer_number_limit",
         kind=kinds.limit(6),
         section=SECTION,
+        inherits=("callback", "_throttle_customer_number_limit"),
         advanced=True,
         overridable=False,
         note="Replaced by _throttle_request_parameters_limit in release 8.5.110.",
-        help="The former name of _throttle_request_parameters_limit.",
+        help="The former name of _throttle_request_parameters_limit; counts where that is not set.",
     ),
     Option(
         name="_enable_throttle_header_parameters",

@@ -66,7 +66,7 @@ _DEFAULTS_OF_SERVICES = (
         kind=kinds.limit(6),
         section=_CALLBACK,
         note="Replaced by _throttle_request_parameters_limit in release 8.5.110.",
-        help="The former name of _throttle_request_parameters_limit.",
+        help="The former name of _throttle_request_parameters_limit; counts where that is not set.",
     ),
     Option(
         name="_throttle_callbacks_per_service_1",

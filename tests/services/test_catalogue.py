@@ -187,7 +187,7 @@ def test_what_is_not_known_of_sections_and_lists() -> None:
 
 def test_every_inherited_option_exists_and_is_the_same() -> None:
     inheriting = [option for option in CALLBACK_OPTIONS if option.inherits]
-    assert len(inheriting) == 19
+    assert len(inheriting) == 20
     for option in inheriting:
         assert option.inherits is not None
         of_section = section_option(*option.inherits)
@@ -328,8 +328,7 @@ def test_a_family_has_members_of_any_number() -> None:
         (
             {"_throttle_customer_number_limit": "600", "_urs_server_url": "http://localhost:7311"},
             [
-                "_throttle_customer_number_limit is obsolete and has no effect; use "
-                "_throttle_request_parameters_limit.",
+                "_throttle_customer_number_limit is obsolete; use _throttle_request_parameters_limit.",
                 "_urs_server_url is obsolete and has no effect.",
             ],
         ),
