@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
 
-from callbacks import inbox, sweeps
+from callbacks import inbox, storage, sweeps
 from callbacks.flow.events import Event, Paused, Resumed, StartDue, TimerFired
 from callbacks.flow.session import Stage
 from callbacks.flow.states import State
@@ -169,6 +169,6 @@ SOURCES = Sources(
         status_due.kick_late,
     ],
     slow=[sweeps.expire, status_due.give_up],
-    repeated=[sweeps.delete_expired, sweeps.forget_counts, status_due.remove_old],
+    repeated=[sweeps.delete_expired, storage.delete_expired, sweeps.forget_counts, status_due.remove_old],
     live=[fire_live_timers, kick_live_pending],
 )

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 
-from callbacks import inbox
+from callbacks import inbox, storage
 from callbacks.flow.events import Expired
 from callbacks.flow.states import State
 from callbacks.limits import counts, idempotency
@@ -89,7 +89,7 @@ def forget(callbacks: Iterable[str]) -> None:
     gone = list(callbacks)
     forgetful = (
         *(timers.forget, queues.forget, calls.forget, bookings.forget, notices.forget, predictions.forget),
-        access.forget,
+        *(access.forget, storage.forget),
     )
     for forgets in forgetful:
         forgets(gone)

@@ -9,52 +9,97 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import parse_qsl
 
 from django.http import HttpRequest
 from django.utils.http import parse_header_parameters
 
 from callbacks.api.errors import ApiError
+from callbacks.storage import File
 from services.kinds import shown
 
 MOST_KEYS = 200
 LONGEST_KEY = 128
 LONGEST_VALUE = 4096
 
+
 Pairs = Iterable[tuple[str, str]]
+Values = Iterable[tuple[str, str | File]]
+JSON = "application/json"
 Reader = Callable[[bytes, Mapping[str, str]], Pairs]
+ReaderOfFiles = Callable[[bytes, Mapping[str, str]], Values]
+_Reader = TypeVar("_Reader", Reader, ReaderOfFiles)
 
 # Apache's HttpClient, and so many a Java client, sends ISO-8859-1 unless told otherwise.
 _CHARSETS = frozenset({"utf-8", "ascii", "iso8859-1"})
 _BOUNDARY = re.compile(r"[ -~]{0,69}[!-~]")
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}")
+_ANY_BYTES = "application/octet-stream"
 _PLAIN_TRANSFER = frozenset({"", "7bit", "8bit", "binary"})
 
 
 def from_body(request: HttpRequest) -> dict[str, str]:
     """The parameters in a request's body; none for an empty one. Raises ApiError."""
+    body, reader = _body(request, READERS)
+    return _checked(reader(body, request.content_params or {})) if reader else {}
+
+
+def with_files(request: HttpRequest) -> dict[str, str | File]:
+    """As from_body(), for requests that also take files: multipart parts with a file name. Raises ApiError."""
+    body, reader = _body(request, READERS_OF_FILES)
+    values = list(reader(body, request.content_params or {})) if reader else []
+    texts = _checked([(key, value if isinstance(value, str) else "") for key, value in values])
+    return {**texts, **{key: value for key, value in values if isinstance(value, File)}}
+
+
+def _body(request: HttpRequest, readers: Mapping[str, _Reader]) -> tuple[bytes, _Reader | None]:
+    """The body and who reads it, which is nobody where there is none."""
     if "CONTENT_LENGTH" not in request.META and "HTTP_TRANSFER_ENCODING" in request.META:
         raise ApiError("A body needs a Content-Length.", status=411)
     body = request.body
     if len(body) != int(request.META.get("CONTENT_LENGTH") or 0):
         raise ApiError("The body is shorter than its Content-Length.")
     if not body:
-        return {}
-    reader = READERS.get(request.content_type or "")
+        return body, None
+    reader = readers.get(request.content_type or "")
     if reader is None:
-        raise ApiError(f"Unsupported Media Type: the body must be one of {', '.join(READERS)}.", status=415)
-    return _checked(reader(body, request.content_params or {}))
+        raise ApiError(f"Unsupported Media Type: the body must be one of {', '.join(readers)}.", status=415)
+    return body, reader
 
 
-def from_query(request: HttpRequest) -> dict[str, str]:
-    """The parameters in a request's query string. Raises ApiError."""
-    return _checked(_from_form(request.META.get("QUERY_STRING", "").encode("latin-1"), {}))
+def from_query(request: HttpRequest, *, repeatable: Collection[str] = ()) -> dict[str, str]:
+    """The parameters in a request's query string; values of a repeated one have commas between. Raises ApiError."""
+    return _checked(_from_form(request.META.get("QUERY_STRING", "").encode("latin-1"), {}), repeatable)
 
 
-def _checked(pairs: Pairs) -> dict[str, str]:
+def from_json_with_lists(request: HttpRequest, keys: Collection[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The parameters in a JSON body, and those of `keys`, which are arrays of texts. Raises ApiError."""
+    body, _ = _body(request, {JSON: _from_json})
+    plain: list[tuple[str, str]] = []
+    lists: dict[str, list[str]] = {}
+    for key, value in _json_object(body, request.content_params or {}) if body else []:
+        if key not in keys:
+            plain.append((key, _json_text(key, value)))
+        elif key in lists:
+            raise ApiError(f"Key {shown(key)} is given twice.")
+        elif isinstance(value, list) and all(isinstance(text, str) for text in value):
+            lists[key] = value
+        else:
+            raise ApiError(f"The value of {shown(key)} is not an array of texts.")
+    for key, texts in lists.items():
+        for text in texts:
+            _check_text(f"A text of {shown(key)}", text, LONGEST_VALUE)
+    return _checked(plain), lists
+
+
+def _checked(pairs: Pairs, repeatable: Collection[str] = ()) -> dict[str, str]:
     parameters: dict[str, str] = {}
     for key, value in pairs:
+        if key in parameters and key in repeatable:
+            parameters[key] += f",{value}"
+            continue
         if key in parameters:
             raise ApiError(f"Key {shown(key)} is given twice.")
         _check_text("A key", key, LONGEST_KEY)
@@ -104,7 +149,12 @@ def _from_form(raw: bytes, parameters: Mapping[str, str]) -> Pairs:
 
 
 def _from_json(raw: bytes, parameters: Mapping[str, str]) -> Pairs:
-    """One JSON object. Numbers count as they are written, true and false as these words, null as absent."""
+    """One JSON object of texts."""
+    return [(key, _json_text(key, value)) for key, value in _json_object(raw, parameters)]
+
+
+def _json_object(raw: bytes, parameters: Mapping[str, str]) -> list[tuple[str, Any]]:
+    """Its pairs. Numbers are texts, as they are written; null counts as absent."""
     text = _decode(raw, parameters.get("charset", "utf-8"), "The JSON")
     try:
         # A tuple tells an object from an array, and shows a key that is given twice.
@@ -115,10 +165,11 @@ def _from_json(raw: bytes, parameters: Mapping[str, str]) -> Pairs:
         raise ApiError("The body is not valid JSON.") from None
     if not isinstance(found, tuple):
         raise ApiError("The body must be one JSON object.")
-    return [(key, _json_text(key, value)) for key, value in found if value is not None]
+    return [(key, value) for key, value in found if value is not None]
 
 
 def _json_text(key: str, value: Any) -> str:
+    """True and false count as these words."""
     match value:
         case str():
             return value
@@ -133,11 +184,21 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _from_multipart(raw: bytes, parameters: Mapping[str, str]) -> Pairs:
     """RFC 7578, text parts only: delimiter lines, header lines, an empty line, the value."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in _from_multipart_with_files(raw, parameters):
+        if isinstance(value, File):
+            raise ApiError(f"Part {shown(name)} is a file; only text is taken.")
+        pairs.append((name, value))
+    return pairs
+
+
+def _from_multipart_with_files(raw: bytes, parameters: Mapping[str, str]) -> Values:
+    """RFC 7578: parts with a file name are files, and stay the bytes that they are."""
     boundary = parameters.get("boundary", "")
     if not _BOUNDARY.fullmatch(boundary):
         raise ApiError("The multipart body's boundary is missing or malformed.")
     _, *parts = (b"\r\n" + raw).split(b"\r\n--" + boundary.encode("ascii"), MOST_KEYS + 2)
-    pairs: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str | File]] = []
     for part in parts:
         if part.startswith(b"--"):
             return pairs
@@ -147,7 +208,7 @@ def _from_multipart(raw: bytes, parameters: Mapping[str, str]) -> Pairs:
     raise ApiError("The multipart body ends before its closing boundary.")
 
 
-def _from_part(part: bytes, charset: str) -> tuple[str, str]:
+def _from_part(part: bytes, charset: str) -> tuple[str, str | File]:
     padding, _, rest = part.partition(b"\r\n")
     # A part may have no value, but never no empty line.
     head, empty_line, value = rest.partition(b"\r\n\r\n")
@@ -158,11 +219,13 @@ def _from_part(part: bytes, charset: str) -> tuple[str, str]:
     name = disposition.get("name", "")
     if kind != "form-data" or not name:
         raise ApiError("A part of the multipart body has no name.")
-    if "filename" in disposition:
-        raise ApiError(f"Part {shown(name)} is a file; only text is taken.")
     if lines.get("content-transfer-encoding", "").lower() not in _PLAIN_TRANSFER:
         raise ApiError(f"Part {shown(name)} has a Content-Transfer-Encoding; send the text as it is.")
-    _, content_type = _split_header(lines.get("content-type", ""))
+    media_type, content_type = _split_header(lines.get("content-type", ""))
+    if "filename" in disposition:
+        return name, File(
+            value, media_type if _MEDIA_TYPE.fullmatch(media_type) else _ANY_BYTES, disposition["filename"]
+        )
     return name, _decode(value, content_type.get("charset", charset), f"Part {shown(name)}")
 
 
@@ -181,5 +244,6 @@ def _split_header(value: str) -> tuple[str, dict[str, str]]:
 READERS: dict[str, Reader] = {
     "multipart/form-data": _from_multipart,
     "application/x-www-form-urlencoded": _from_form,
-    "application/json": _from_json,
+    JSON: _from_json,
 }
+READERS_OF_FILES: dict[str, ReaderOfFiles] = {**READERS, "multipart/form-data": _from_multipart_with_files}
