@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from services import models
+from services.kinds import URL, BadValue
 from services.reason import reason_field
 from services.types import service_type, service_types
 
@@ -79,10 +80,17 @@ class ApiKeyForm(ApiKeyModelForm):
 
     class Meta:
         model = models.ApiKey
-        fields = ("name", "scopes", "expires_at", "revoked")
+        fields = (
+            *("name", "scopes", "expires_at", "revoked"),
+            *("is_public", "requests_a_minute", "captcha_url", "captcha_secret"),
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.instance.pk and "is_public" in self.fields:
+            # The text of a key is known only when it is made.
+            self.fields["is_public"].disabled = True
+            self.fields["is_public"].help_text = "Decided when the key was added."
         if self.instance.pk and "limited_to" in self.fields:
             self.fields["limited_to"].initial = self.instance.services.all()
 
@@ -91,6 +99,28 @@ class ApiKeyForm(ApiKeyModelForm):
         if self.instance.pk and self.initial.get("revoked") and not revoked:
             raise ValidationError("A revoked key cannot be made valid again. Create a new one.")
         return revoked
+
+    def clean_captcha_url(self) -> str:
+        url: str = self.cleaned_data["captcha_url"].strip()
+        if url:
+            try:
+                URL.parse(url)
+            except BadValue as error:
+                raise ValidationError(str(error)) from error
+        return url
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if bool(cleaned.get("captcha_url")) != bool(cleaned.get("captcha_secret")):
+            self.add_error("captcha_secret", "A CAPTCHA needs both: where it is verified, and the secret for that.")
+        if cleaned.get("is_public"):
+            if cleaned.get("scopes", [models.START]) != [models.START]:
+                self.add_error("scopes", "A key for web pages has the scope start alone: everybody can read it there.")
+            if "limited_to" in self.fields and not cleaned.get("limited_to"):
+                self.add_error("limited_to", "Choose the services that the pages offer: everybody can read the key.")
+        elif cleaned.get("captcha_url"):
+            self.add_error("captcha_url", "Only visitors of web pages can be asked for a CAPTCHA.")
+        return cleaned
 
     def _save_m2m(self) -> None:
         super()._save_m2m()  # type: ignore[misc]

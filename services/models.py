@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import connection, models
 from django.db.models import Q, TextField
 from django.db.models.expressions import RawSQL
@@ -179,9 +179,11 @@ ADMIN = "admin"
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    def create_key(self, *, name: str, scopes: list[str], expires_at: datetime | None = None) -> tuple[ApiKey, str]:
-        """A new key and its text, which is not stored and cannot be shown again."""
-        api_key = ApiKey(name=name, scopes=scopes, expires_at=expires_at)
+    def create_key(
+        self, *, name: str, scopes: list[str], expires_at: datetime | None = None, is_public: bool = False
+    ) -> tuple[ApiKey, str]:
+        """A new key and its text, which is not stored and cannot be shown again, but of one for web pages."""
+        api_key = ApiKey(name=name, scopes=scopes, expires_at=expires_at, is_public=is_public)
         api_key.generate()
         api_key.save()
         return api_key, api_key.text
@@ -215,6 +217,38 @@ class ApiKey(models.Model):
     revoked = models.BooleanField(default=False, help_text="A revoked key is refused. This cannot be undone.")
     expires_at = models.DateTimeField("expires", null=True, blank=True, help_text="Empty: never.")
     created_at = models.DateTimeField(auto_now_add=True)
+    # A key that stands in a web page is no secret: its text is kept, for whoever puts it there.
+    is_public = models.BooleanField(
+        "for web pages",
+        default=False,
+        db_default=False,
+        help_text="Everybody can read it there. It may only start callbacks, and what came of one it may change and "
+        "cancel; it is limited to services, and so are the requests that it takes from one address.",
+    )
+    public_text = models.CharField(max_length=41, blank=True, default="", db_default="", editable=False)
+    requests_a_minute = models.PositiveSmallIntegerField(
+        default=30,
+        db_default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="1 to 1000 with a key for web pages, from one address; more are answered 429.",
+    )
+    captcha_url = models.CharField(
+        "CAPTCHA verified at",
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Where the token of a start request is verified, such as https://hcaptcha.com/siteverify. Empty: "
+        "none is asked for.",
+    )
+    captcha_secret = models.CharField(
+        "CAPTCHA secret",
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The name of the file in the folder PUSH_CREDENTIALS in which the provider's secret lies.",
+    )
 
     objects = ApiKeyQuerySet.as_manager()
 
@@ -230,6 +264,11 @@ class ApiKey(models.Model):
                 condition=Q(scopes__contained_by=[START, QUERY, ADMIN]) & Q(scopes__len__gt=0),
                 name="api_key_has_known_scopes",
             ),
+            # Everybody can read it.
+            models.CheckConstraint(
+                condition=Q(is_public=False, public_text="") | Q(is_public=True, scopes=[START]) & ~Q(public_text=""),
+                name="api_key_public_only_starts",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -238,6 +277,7 @@ class ApiKey(models.Model):
     def generate(self) -> None:
         """Give this unsaved key its `text`, which is handed to the client and is not stored."""
         self.text, self.prefix, self.hashed_key = self.GENERATOR.generate()
+        self.public_text = self.text if self.is_public else ""
 
     def is_usable(self, now: datetime) -> bool:
         """True unless it is revoked or has expired."""

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from callbacks.api import access, errors, headers
 from callbacks.api.errors import ApiError
+from callbacks.api.public_keys import PublicKeyThrottle
 from callbacks.models import Callback
 from services import kinds
 from services.models import ApiKey, ConfiguredService
@@ -42,6 +43,7 @@ class ApiView(APIView):
 
     authentication_classes = [access.ApiKeyAuthentication, access.NameAndPassword]
     permission_classes = [access.ScopeOfAction]
+    throttle_classes = [PublicKeyThrottle]
     renderer_classes = [JSONRenderer]
     content_negotiation_class = AlwaysJson
 

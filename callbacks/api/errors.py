@@ -7,6 +7,7 @@ none they are of the same family.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -191,6 +192,10 @@ def _of_framework(error: Exception) -> _Answer | None:
             return _Answer(401, ACCESS, str(error.detail), {"WWW-Authenticate": challenge})
         case exceptions.PermissionDenied():
             return _Answer(403, ACCESS, _MESSAGES[403])
+        case exceptions.Throttled():
+            seconds = max(1, math.ceil(error.wait or 1))
+            text = f"There were too many requests with this key from your address. Try again in {seconds} seconds."
+            return _Answer(429, UNAVAILABLE, text, {"Retry-After": str(seconds)})
         case exceptions.APIException():
             return _Answer(error.status_code, GENERAL, _MESSAGES.get(error.status_code, str(error.detail)))
         case Http404():

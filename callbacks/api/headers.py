@@ -17,7 +17,7 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 # What a page of an allowed origin may send, and for how long a browser may remember that.
-ALLOWED_HEADERS = "content-type, x-api-key, gms_user, contactcenterid, idempotency-key"
+ALLOWED_HEADERS = "content-type, x-api-key, gms_user, contactcenterid, idempotency-key, x-captcha-token"
 REMEMBERED_SECONDS = 600
 
 

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
@@ -48,7 +49,11 @@ class ApiKeyAdmin(ApiKeyModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         limits = "limited_to" if obj is None or self.has_change_permission(request, obj) else "limits"
         fields = ["name", "scopes", limits, "expires_at"]
-        return [(None, {"fields": ["prefix", *fields, "revoked"] if obj else fields})]
+        web = ["is_public", "requests_a_minute", "captcha_url", "captcha_secret"]
+        return [
+            (None, {"fields": ["prefix", *fields, "revoked"] if obj else fields}),
+            ("In web pages", {"fields": ["script", *web] if obj and obj.is_public else web}),
+        ]
 
     def get_form(
         self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **kwargs: Any
@@ -56,7 +61,11 @@ class ApiKeyAdmin(ApiKeyModelAdmin):
         return super().get_form(request, obj, change, **{**kwargs, "fields": list(ApiKeyForm.Meta.fields)})
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
-        return ("prefix", "limits") if obj else ()
+        return ("prefix", "limits", "script") if obj else ()
+
+    @admin.display(description="The page's script")
+    def script(self, api_key: ApiKey) -> str:
+        return render_to_string("admin/services/apikey/script.html", {"api_key": api_key})
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         if not change:
