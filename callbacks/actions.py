@@ -38,7 +38,7 @@ from callbacks.limits import Admission, number_rules
 from callbacks.limits.idempotency import Once
 from callbacks.models import Callback, Pending
 from callbacks.promises import NotAvailable, Place, SlotFull
-from callbacks.push import configuration
+from callbacks.push import configuration, notification
 from callbacks.records import Turns
 from callbacks.status import configuration as status
 from scheduling import bookings
@@ -504,7 +504,8 @@ def _resolve(callback: Callback) -> tuple[FlowOptions | None, str]:
     except (resolution.OptionError, LookupError) as error:
         return None, f"The configuration of service {callback.service_name} cannot be resolved: {error}"
     reports = status.of_callback(callback, resolved)
-    options = from_resolved(resolved, _attached(callback, str(resolved["_attach_udata"])), reports=reports)
+    told = notification.from_resolved(resolved, callback.properties)
+    options = from_resolved(resolved, _attached(callback, str(resolved["_attach_udata"])), told, reports=reports)
     if projections.is_user_originated(options):
         options = replace(options, booking_seconds=originated.seconds(callback.service, options.resource_group))
     return options, ""

@@ -231,6 +231,9 @@ def _write_notice(
             body=originated.question(callback),
             attempts=options.max_notify_delivery_attempts,
             now=now,
+            number=callback.customer_number,
+            seconds=options.user_confirm_timeout,
+            notification=options.notification,
         )
 
 

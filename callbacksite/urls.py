@@ -4,6 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from callbacks.push.views import answer
 from callbacks.views import SignIn, home, queue_estimates
 
 admin.site.site_header = admin.site.site_title = "Callbacksite administration"
@@ -13,6 +14,7 @@ urlpatterns = [
     path("login/", SignIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("callbacks/", include("callbacks.urls")),
+    path("a/<str:callback_id>/<str:signature>/", answer, name="answer"),
     path("estimates/", queue_estimates, name="estimates"),
     path("desk/", include("telephony.urls")),
     path("admin/", admin.site.urls),

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.forms import BoundField, formset_factory
 from django.utils.crypto import salted_hmac
 
-from services.catalogue import LIST_OPTIONS, SECTION_OPTIONS, Option, OptionError, effects, list_option, section_option
+from services.catalogue import LIST_OPTIONS, Option, OptionError, effects, list_option, section_option, section_options
 from services.catalogue.effects import NoEffect
 from services.documents import SECRET_NAMES, is_line, is_storable
 from services.models import NamedList, Section
@@ -174,11 +174,7 @@ class SectionForm(SectionModelForm):
         super().__init__(*args, **kwargs)
         self.fields["seen"].initial = fingerprint(self.instance)
         stored: dict[str, str] = self.instance.options
-        self.known = {
-            option.name: option
-            for option in SECTION_OPTIONS
-            if option.section == self.instance.name and option.name != ANY
-        }
+        self.known = {option.name: option for option in section_options(self.instance.name) if option.name != ANY}
         for name, option in self.known.items():
             kind = option.value_kind
             choices: Choices | None = kind.choices() if kind.choices else None
@@ -202,7 +198,7 @@ class SectionForm(SectionModelForm):
 
     @property
     def hints(self) -> list[Hint]:
-        options = [o for o in SECTION_OPTIONS if o.section == self.instance.name and o.name == ANY]
+        options = [o for o in section_options(self.instance.name) if o.name == ANY]
         return [Hint(option, effects.of_section_key(option)) for option in options]
 
     def clean(self) -> dict[str, Any]:

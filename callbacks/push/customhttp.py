@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from callbacks.push.post import post
-from callbacks.push.provider import Rejected
+from callbacks.push.provider import Message, Rejected
 
 
 @dataclass(frozen=True)
@@ -15,9 +14,10 @@ class CustomHttp:
     """The vendor's customhttp: `url` gets the device and the message, as JSON in a text. Any 2xx is success."""
 
     url: str
+    section: str = "push"
 
-    def deliver(self, device: str, body: Mapping[str, str], *, timeout: float) -> None:
+    def deliver(self, device: str, message: Message, *, timeout: float) -> None:
         if not self.url:
-            raise Rejected("customhttp.url in [push] is empty")
-        payload = {"deviceId": device, "message": json.dumps(dict(body))}
+            raise Rejected(f"customhttp.url in [{self.section}] is empty")
+        payload = {"deviceId": device, "message": json.dumps(dict(message.body))}
         post(self.url, payload, timeout=timeout, delivered=range(200, 300))

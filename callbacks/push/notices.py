@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -23,11 +25,13 @@ from django.db.models import Case, F, Value, When
 
 from callbacks import inbox
 from callbacks.flow.events import PushSettled
-from callbacks.push import configuration
-from callbacks.push.devices import COMET, kind_of
+from callbacks.flow.options import AS_CONFIGURED, Notification
+from callbacks.push import answering, comet, configuration, sms
+from callbacks.push.devices import COMET, SMS, address_of, kind_of
 from callbacks.push.metrics import PUSHES
 from callbacks.push.models import CometMessage, Notice
-from callbacks.push.provider import Rejected, Unavailable
+from callbacks.push.provider import DeviceGone, Message, Rejected, Unavailable, Unknown
+from callbacks.push.texts import LINK
 from scheduling.kick import kick
 
 logger = logging.getLogger(__name__)
@@ -38,7 +42,12 @@ DELIVERY_SECONDS = 5.0
 # Longer than a delivery, so that a claim expires only under a process that died or froze.
 CLAIM = timedelta(seconds=2 * DELIVERY_SECONDS)
 FIRST_PAUSE = timedelta(seconds=1)
+# What a text message asks, where the service has no message file that says something else.
+QUESTION = f"An agent is about to be free for you. Shall we call you now? {LINK}"
 LONGEST_PAUSE = timedelta(minutes=5)
+IN_DOUBT = "whether it arrived is unknown"
+# The ids of messages are made of what they are about, so that every attempt has the same.
+_IDS = uuid.UUID("5c2a6c5e-4d57-4b0f-9f0b-0f3a6c1f7d21")
 
 
 def put(
@@ -50,28 +59,48 @@ def put(
     body: Mapping[str, str],
     attempts: int,
     now: datetime,
+    number: str = "",
+    seconds: int = 30,
+    notification: Notification = AS_CONFIGURED,
 ) -> None:
     """Have `body` delivered to the device of a request, within the caller's transaction. PushSettled says how it went.
 
-    `visit` is the visit of the stage that asks, `attempts` how often the delivery is tried. A comet client asks by
-    itself: nothing is sent, and the notice is settled at once.
+    `visit` is the visit of the stage that asks, `attempts` how often the delivery is tried, `number` the customer's,
+    `seconds` how long the question is asked. A comet client asks by itself: its message waits for it, and the notice is
+    settled at once.
     """
-    kind = kind_of(device_os)
+    kind, texts = kind_of(device_os), dict(notification.texts)
+    body = {**body, **{key: texts[said] for key, said in (("_text", "text"), ("_ok_title", "ok")) if said in texts}}
     if kind == COMET:
+        comet.put(callback_id, user=device.strip(), body=body, now=now, until=now + timedelta(seconds=seconds))
         transaction.on_commit(lambda: PUSHES.labels(COMET, "delivered").inc())
         inbox.put([(callback_id, PushSettled(visit, delivered=True, detail="it asks by itself"))], now)
         return
+    if kind == SMS:
+        number, texts["text"] = sms.e164(number, notification.country), _text_message(callback_id, texts, body)
     notice = Notice.objects.create(
         callback_id=callback_id,
         visit=visit,
         kind=kind[:16],
-        device=device,
-        body=dict(body),
+        provider=notification.provider,
+        is_debug=notification.is_debug,
+        device=address_of(kind, device, number),
+        body=body,
+        texts={key: text for key, text in texts.items() if key in {"title", "text"}},
+        good_until=now + timedelta(seconds=seconds),
         attempts=attempts,
         due_at=now,
         look_at=now + inbox.PATIENCE,
     )
     kick(SEND, str(notice.pk))
+
+
+def _text_message(callback_id: str, texts: Mapping[str, str], body: Mapping[str, str]) -> str:
+    """The question with the link to answer it; where this server has no address outside, that a call is coming."""
+    link = answering.link(callback_id)
+    if not link:
+        return texts.get("sms", body["_text"]).replace(LINK, "").strip()
+    return texts.get("sms", QUESTION).replace(LINK, link)
 
 
 def withdraw(callback_id: str) -> None:
@@ -91,6 +120,20 @@ def callback_of(notice_id: int) -> str | None:
     return Notice.objects.filter(pk=notice_id).values_list("callback_id", flat=True).first()
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """How one attempt went: `result` as it is counted, `detail` what went wrong; the rest as the provider said."""
+
+    result: str
+    detail: str = ""
+    retry_after: float = 0.0
+    gone: bool = False
+
+    @property
+    def may_pass(self) -> bool:
+        return self.result in {"unavailable", "unknown"}
+
+
 def send(notice_id: int, *, now: datetime) -> None:
     """Make the attempt that is due; nothing where the notice is gone, not due, or claimed by somebody else."""
     notice = _claim(notice_id, now)
@@ -98,22 +141,23 @@ def send(notice_id: int, *, now: datetime) -> None:
         return
     if notice.attempt > notice.attempts:
         PUSHES.labels(notice.kind, "unknown").inc()
-        _settle(notice, delivered=False, detail="whether it arrived is unknown", now=now)
+        _settle(notice, delivered=False, detail=IN_DOUBT, gone=False, now=now)
         return
     began = time.monotonic()
-    result, detail = _deliver(notice)
-    PUSHES.labels(notice.kind, result).inc()
+    outcome = _deliver(notice, now)
+    PUSHES.labels(notice.kind, outcome.result).inc()
     now += timedelta(seconds=time.monotonic() - began)
-    if detail:
+    if outcome.detail:
         logger.warning(
             "push to a device of kind %s failed at attempt %s of %s: %s",
-            notice.kind, notice.attempt, notice.attempts, detail,
+            notice.kind, notice.attempt, notice.attempts, outcome.detail,
         )  # fmt: skip
-    if result == "unavailable" and notice.attempt < notice.attempts:
-        _put_off(notice, now)
+    if outcome.may_pass and notice.attempt < notice.attempts:
+        _put_off(notice, now, outcome.retry_after)
         return
     counted = f"attempt {notice.attempt} of {notice.attempts}"
-    _settle(notice, delivered=result == "delivered", detail=f"{counted}, {detail}" if detail else counted, now=now)
+    detail = f"{counted}, {outcome.detail}" if outcome.detail else counted
+    _settle(notice, delivered=outcome.result == "delivered", detail=detail, gone=outcome.gone, now=now)
 
 
 def _claim(notice_id: int, now: datetime) -> Notice | None:
@@ -133,16 +177,30 @@ def _claim(notice_id: int, now: datetime) -> Notice | None:
     return Notice.objects.filter(pk=notice_id, due_at=until).first() if claimed else None
 
 
-def _deliver(notice: Notice) -> tuple[str, str]:
-    """Hand it to its provider: the result as it is counted, and what went wrong."""
+def _deliver(notice: Notice, now: datetime) -> Outcome:
+    """Hand it to its provider."""
     try:
-        provider = configuration.provider_of(notice.kind)
-        provider.deliver(notice.device, notice.body, timeout=DELIVERY_SECONDS)
+        provider = configuration.provider_of(notice.kind, provider=notice.provider, is_debug=notice.is_debug)
+        provider.deliver(notice.device, _message(notice, now), timeout=DELIVERY_SECONDS)
     except Rejected as error:
-        return "rejected", str(error)
+        return Outcome("rejected", str(error), gone=isinstance(error, DeviceGone))
+    except Unknown as error:
+        return Outcome("unknown", f"{error}; {IN_DOUBT}", error.retry_after)
     except Unavailable as error:
-        return "unavailable", str(error)
-    return "delivered", ""
+        return Outcome("unavailable", str(error), error.retry_after)
+    return Outcome("delivered")
+
+
+def _message(notice: Notice, now: datetime) -> Message:
+    left = int((notice.good_until - now).total_seconds()) if notice.good_until else 30
+    return Message(
+        id=str(uuid.uuid5(_IDS, f"{notice.callback_id} {notice.visit}")),
+        about=notice.callback_id,
+        body=notice.body,
+        title=notice.texts.get("title", ""),
+        text=notice.texts.get("text", ""),
+        seconds=max(1, left),
+    )
 
 
 def pause(attempt: int) -> timedelta:
@@ -150,14 +208,15 @@ def pause(attempt: int) -> timedelta:
     return min(FIRST_PAUSE * (1 << min(attempt - 1, 10)), LONGEST_PAUSE)
 
 
-def _put_off(notice: Notice, now: datetime) -> None:
-    due_at = now + pause(notice.attempt)
+def _put_off(notice: Notice, now: datetime, retry_after: float) -> None:
+    """To the next attempt, which is not before the receiver wants to be asked again."""
+    due_at = now + max(pause(notice.attempt), timedelta(seconds=retry_after))
     Notice.objects.filter(pk=notice.pk, due_at=notice.due_at).update(begun=0, due_at=due_at, look_at=due_at)
 
 
-def _settle(notice: Notice, *, delivered: bool, detail: str, now: datetime) -> None:
+def _settle(notice: Notice, *, delivered: bool, detail: str, gone: bool, now: datetime) -> None:
     """Delete the notice and tell its callback, unless the claim was lost or the notice withdrawn meanwhile."""
     with transaction.atomic():
-        gone, _ = Notice.objects.filter(pk=notice.pk, due_at=notice.due_at).delete()
-        if gone:
-            inbox.put([(notice.callback_id, PushSettled(notice.visit, delivered, detail))], now)
+        deleted, _ = Notice.objects.filter(pk=notice.pk, due_at=notice.due_at).delete()
+        if deleted:
+            inbox.put([(notice.callback_id, PushSettled(notice.visit, delivered, detail, gone))], now)

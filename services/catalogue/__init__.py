@@ -21,7 +21,7 @@ from services.catalogue import (
     treatments,
 )
 from services.catalogue.option import Option, OptionError, OptionWarning
-from services.catalogue.sections import LIST_OPTIONS, SECTION_OPTIONS, list_option, section_option
+from services.catalogue.sections import LIST_OPTIONS, SECTION_OPTIONS, list_option, section_option, section_options
 
 __all__ = [
     "CALLBACK_OPTIONS",
@@ -35,6 +35,7 @@ __all__ = [
     "OptionWarning",
     "list_option",
     "section_option",
+    "section_options",
 ]
 
 _MODULES = (

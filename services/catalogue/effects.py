@@ -41,24 +41,11 @@ class NoEffect:
 
 CALLBACK: tuple[NoEffect, ...] = (
     NoEffect(
-        why="push to the services of Apple and Google",
-        coming=True,
-        listed="_use_debug_push_certificate",
-    ),
-    NoEffect(
-        why="the message is the dialog that a start request is answered with",
-        listed="_notification_message_file",
-    ),
-    NoEffect(
-        why="there is one provider for each kind of push, in [push]",
-        listed="_provider_name",
-    ),
-    NoEffect(
         why="status notifications",
         coming=True,
         listed="""
             _enable_status_notification _status_notification_type _status_notification_target
-            _status_notification_provider _status_notification_debug _status_notification_language
+            _status_notification_provider _status_notification_debug
             _callback_events_list _enable_notification_reminder _notification_reminder_buffer
         """,
     ),
@@ -186,7 +173,7 @@ SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
     NoEffect(
         why="set by the environment (docs/operators.md)",
         place="[server]",
-        listed="external_url_base node_id web_port relative_url",
+        listed="node_id web_port relative_url",
     ),
     NoEffect(
         why="for the vendor's orchestration server",
@@ -205,10 +192,9 @@ SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
         listed="*",
     ),
     NoEffect(
-        why="push to the services of Apple and Google",
-        coming=True,
+        why="Google has switched off the interface that took it; fcm.credentials names what its successor takes",
         place="[push]",
-        listed="fcm.apiKey debug.fcm.apiKey fcm.title fcm.body",
+        listed="fcm.apiKey debug.fcm.apiKey",
     ),
     NoEffect(
         why="for the vendor's subscriptions; a message belongs to a callback here",

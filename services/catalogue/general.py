@@ -375,7 +375,7 @@ _STATUS = (
         section=SECTION,
         default="false",
         advanced=True,
-        help="Use the debug certificate of the push notification provider.",
+        help="Use the push provider's debug credentials: debug.fcm.credentials, and Apple's sandbox.",
     ),
 )
 

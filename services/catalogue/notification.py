@@ -34,13 +34,14 @@ OPTIONS = (
         name="_notification_message_file",
         kind=kinds.text(),
         section=SECTION,
-        help="The file with the texts of notifications.",
+        help="The file below MESSAGE_FILES with the texts of notifications, in several languages. One that cannot be "
+        "loaded ends callbacks whose customers are asked with FAIL_LOAD_MESSAGE_FILE.",
     ),
     Option(
         name="_provider_name",
         kind=kinds.text(maximum=64),
         section=SECTION,
-        help="The push provider, where there are several.",
+        help="The push provider: the one that [push.provider.<name>] describes; while empty, that of [push].",
     ),
     Option(
         name="_device_notification_id",
@@ -48,7 +49,8 @@ OPTIONS = (
         section=SECTION,
         advanced=True,
         overridable=False,
-        help="The device to which notifications go; for httpcb a web address. A key of the request.",
+        help="The device to which notifications go: the token of its app, for httpcb a web address, for comet what it "
+        "says as gms_user. A key of the request.",
     ),
     Option(
         name="_device_os",
@@ -56,6 +58,6 @@ OPTIONS = (
         section=SECTION,
         advanced=True,
         overridable=False,
-        help="What kind of device it is: comet, httpcb or customhttp; others cannot be told. A key of the request.",
+        help="What kind of device it is: comet, httpcb, customhttp, fcm (or gcm), ios or sms. A key of the request.",
     ),
 )

@@ -6,11 +6,13 @@ any: a path in `[port_restrictions]`, the name of a service, an event, a pool or
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from services import kinds
 from services.catalogue import tolls
 from services.catalogue.option import DAY, Option
+from services.catalogue.push import OF_PROVIDERS, PROVIDER_PREFIX
+from services.catalogue.push import OPTIONS as _OF_PUSH
 from services.kinds import BOOLEAN, JSON, KEYS, NUMBER, PORTS, URL
 
 ANY = "*"
@@ -248,62 +250,6 @@ _OF_THE_SERVER = (
     ),
 )
 
-_PUSH = "push"
-
-_OF_PUSH = (
-    Option(
-        name="pushEnabled",
-        kind=kinds.names("kinds of push"),
-        section=_PUSH,
-        default="comet",
-        help="Which devices can be told something: comet, httpcb, customhttp. Others are ignored; with none, no "
-        "device.",
-    ),
-    Option(
-        name="customhttp.url",
-        kind=URL,
-        section=_PUSH,
-        help="Where messages to devices of the kind customhttp are posted, as JSON with deviceId and message.",
-    ),
-    Option(
-        name="fcm.apiKey",
-        kind=kinds.text(),
-        section=_PUSH,
-        secret=True,
-        note="Since release 8.5.112.05.",
-        help="The key of the Firebase project through which devices of the kind fcm are reached.",
-    ),
-    Option(
-        name="debug.fcm.apiKey",
-        kind=kinds.text(),
-        section=_PUSH,
-        secret=True,
-        note="Since release 8.5.112.05.",
-        help="The key that is used in its place with _use_debug_push_certificate.",
-    ),
-    Option(
-        name="fcm.title",
-        kind=kinds.text(),
-        section=_PUSH,
-        note="Since release 8.5.114.09.",
-        help="The title of messages to devices of the kind fcm.",
-    ),
-    Option(
-        name="fcm.body",
-        kind=kinds.text(),
-        section=_PUSH,
-        note="Since release 8.5.114.09.",
-        help="The text of messages to devices of the kind fcm.",
-    ),
-    Option(
-        name="defaultSubscriptionExpiration",
-        kind=kinds.seconds(30, DAY),
-        section=_PUSH,
-        default="30",
-        help="How long a client's subscription to messages lasts that does not say so itself.",
-    ),
-)
-
 SECTION_OPTIONS = (*_DEFAULTS_OF_SERVICES, *tolls.IN_SECTION, *_OF_ALL_CALLBACKS, *_OF_THE_SERVER, *_OF_PUSH)
 
 LIST_OPTIONS: Mapping[str, tuple[Option, ...]] = {
@@ -378,18 +324,25 @@ LIST_OPTIONS: Mapping[str, tuple[Option, ...]] = {
 }
 
 
+def section_options(section: str) -> tuple[Option, ...]:
+    """What is known of the keys of a global section."""
+    if section.startswith(PROVIDER_PREFIX):
+        return OF_PROVIDERS
+    return tuple(option for option in SECTION_OPTIONS if option.section in {section, ANY})
+
+
 def section_option(section: str, key: str) -> Option | None:
     """What is known of a key of a global section; None when nothing is."""
-    return _find(SECTION_OPTIONS, section, key)
+    return _named(section_options(section), key)
 
 
 def list_option(name: str, section: str, key: str) -> Option | None:
     """What is known of a key in a section of a named list; None when nothing is."""
-    return _find(LIST_OPTIONS.get(name, ()), section, key)
+    options = LIST_OPTIONS.get(name, ())
+    return _named([option for option in options if option.section in {section, ANY}], key)
 
 
-def _find(options: tuple[Option, ...], section: str, key: str) -> Option | None:
+def _named(options: Sequence[Option], key: str) -> Option | None:
     """The option of this key, else the one that stands for any."""
-    here = [option for option in options if option.section in {section, ANY}]
-    by_name = {option.name: option for option in reversed(here)}
+    by_name = {option.name: option for option in reversed(options)}
     return by_name.get(key) or by_name.get(ANY)
