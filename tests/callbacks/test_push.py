@@ -79,7 +79,7 @@ def settled(callback: Callback) -> list[dict[str, Any]]:
 
 
 def event(*, delivered: bool, detail: str) -> dict[str, Any]:
-    return {"kind": "PushSettled", "visit": 3, "delivered": delivered, "detail": detail}
+    return {"kind": "PushSettled", "visit": 3, "delivered": delivered, "detail": detail, "gone": False}
 
 
 def due_in(notice: Notice) -> timedelta:
@@ -142,7 +142,7 @@ def test_a_gateway_is_told_for_the_device(callback: Callback, receiver: Receiver
         (None, {"comet"}),
         ({}, {"comet"}),
         ({"pushEnabled": ""}, set()),
-        ({"pushEnabled": "gcm, HTTPCB"}, {"httpcb"}),
+        ({"pushEnabled": "gcm, HTTPCB"}, {"fcm", "httpcb"}),
     ],
 )
 def test_what_is_enabled_is_read_from_the_section(options: dict[str, str] | None, enabled: set[str]) -> None:

@@ -17,7 +17,7 @@ from callbacks.push import guard
 from callbacks.push.customhttp import CustomHttp
 from callbacks.push.devices import enabled_kinds
 from callbacks.push.httpcb import HttpCallback
-from callbacks.push.provider import Rejected, Unavailable
+from callbacks.push.provider import Message, Rejected, Unavailable, Unknown
 from tests.callbacks.receiver import Receiver, dripping, endless, hanging, receiving, speaking_no_http
 
 DIALOG = {
@@ -27,6 +27,7 @@ DIALOG = {
     "_ok_title": "Ok",
     "_id": "440-96984577-a614-4f18-b80e-aaf91e78b178",
 }
+MESSAGE = Message(id="0b1f", about=DIALOG["_id"], body=DIALOG)
 LOOPBACK = [ip_network("127.0.0.0/8")]
 
 
@@ -38,7 +39,7 @@ def receiver(settings: Any) -> Iterator[Receiver]:
 
 
 def deliver(url: str, timeout: float = 5.0) -> None:
-    HttpCallback().deliver(url, DIALOG, timeout=timeout)
+    HttpCallback().deliver(url, MESSAGE, timeout=timeout)
 
 
 # Who can be told
@@ -53,17 +54,21 @@ def deliver(url: str, timeout: float = 5.0) -> None:
         ("customhttp", "b1641633", ""),
         ("", "b1641633", "the request names no _device_os"),
         ("httpcb", " ", "the request names no _device_notification_id, which httpcb needs"),
-        ("iOS", "b1641633", "push to ios is not supported, only to comet, httpcb, customhttp"),
+        ("iOS", "b1641633", ""),
+        ("gcm", "b1641633", ""),
+        ("GCM", "", "the request names no _device_notification_id, which fcm needs"),
+        ("sms", "", ""),
+        ("orscb", "b1641633", "push to orscb is not supported, only to comet, httpcb, customhttp, fcm, ios, sms"),
     ],
 )
 def test_who_can_be_asked(device_os: str, device: str, why_not: str) -> None:
-    enabled = enabled_kinds("comet,httpcb,customhttp")
+    enabled = enabled_kinds("comet,httpcb,customhttp,gcm,ios,sms")
     assert push.why_not_askable(device_os, device, enabled) == why_not
     assert push.askable(device_os, device, enabled) is (why_not == "")
 
 
 def test_only_what_is_enabled_is_asked() -> None:
-    assert enabled_kinds(" Comet, httpcb,gcm,,") == {"comet", "httpcb"}
+    assert enabled_kinds(" Comet, httpcb,gcm,,") == {"comet", "httpcb", "fcm"}
     assert enabled_kinds("") == enabled_kinds("none") == frozenset()
     assert push.why_not_askable("comet", "", enabled_kinds("httpcb")) == "comet is not among pushEnabled in [push]"
 
@@ -78,7 +83,7 @@ def test_httpcb_posts_the_dialog_to_the_device(receiver: Receiver) -> None:
 
 def test_customhttp_hands_the_gateway_device_and_message(receiver: Receiver) -> None:
     gateway = CustomHttp(f"http://127.0.0.1:{receiver.port}/gateway")
-    gateway.deliver("b1641633", DIALOG, timeout=5.0)
+    gateway.deliver("b1641633", MESSAGE, timeout=5.0)
     [(path, content_type, body)] = receiver.got
     assert (path, content_type) == ("/gateway", "application/json")
     assert body == {"deviceId": "b1641633", "message": json.dumps(DIALOG)}
@@ -86,7 +91,7 @@ def test_customhttp_hands_the_gateway_device_and_message(receiver: Receiver) -> 
 
 def test_a_gateway_that_is_not_configured_is_named() -> None:
     with pytest.raises(Rejected, match=r"^customhttp\.url in \[push\] is empty$"):
-        CustomHttp("").deliver("b1641633", DIALOG, timeout=5.0)
+        CustomHttp("").deliver("b1641633", MESSAGE, timeout=5.0)
 
 
 # What answers mean
@@ -111,10 +116,10 @@ def test_an_answer_that_may_pass(receiver: Receiver, status: int) -> None:
 def test_a_gateway_may_answer_any_status_of_success(receiver: Receiver) -> None:
     receiver.answers = [202, 204, 302]
     gateway = CustomHttp(receiver.url)
-    gateway.deliver("b1641633", DIALOG, timeout=5.0)
-    gateway.deliver("b1641633", DIALOG, timeout=5.0)
+    gateway.deliver("b1641633", MESSAGE, timeout=5.0)
+    gateway.deliver("b1641633", MESSAGE, timeout=5.0)
     with pytest.raises(Rejected):
-        gateway.deliver("b1641633", DIALOG, timeout=5.0)
+        gateway.deliver("b1641633", MESSAGE, timeout=5.0)
 
 
 # Receivers that misbehave
@@ -124,7 +129,7 @@ def test_a_gateway_may_answer_any_status_of_success(receiver: Receiver) -> None:
 def test_whoever_does_not_come_to_an_end_is_left_in_time(receiver: Receiver, answer: Any) -> None:
     receiver.answers = [answer(receiver)]
     began = time.monotonic()
-    with pytest.raises(Unavailable, match=r"^it did not answer within 0\.5 seconds$"):
+    with pytest.raises(Unknown, match=r"^it did not answer within 0\.5 seconds$"):
         deliver(receiver.url, timeout=0.5)
     assert 0.4 < time.monotonic() - began < 10.0
 
@@ -138,15 +143,17 @@ def test_a_body_without_end_is_not_read(receiver: Receiver) -> None:
 
 def test_what_speaks_no_http_may_do_so_later(receiver: Receiver) -> None:
     receiver.answers = [speaking_no_http]
-    with pytest.raises(Unavailable, match=r"^the exchange with it broke off \(RemoteProtocolError\)$"):
+    with pytest.raises(Unknown, match=r"^the exchange with it broke off \(RemoteProtocolError\)$"):
         deliver(receiver.url)
 
 
 def test_where_nobody_listens(receiver: Receiver) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(Unavailable, match=r"^it cannot be reached$"):
+    with pytest.raises(Unavailable, match=r"^it cannot be reached$") as failed:
         deliver(f"http://127.0.0.1:{port}/")
+    # Nothing was sent, so that nothing is in doubt.
+    assert not isinstance(failed.value, Unknown)
 
 
 def test_a_name_that_is_resolved_too_late(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
