@@ -34,7 +34,6 @@ from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import Reason
 from callbacks.inbox import ADVANCE
 from callbacks.limits import Admission, number_rules
-
 from callbacks.limits.idempotency import Once
 from callbacks.models import Callback, Pending
 from callbacks.promises import NotAvailable, Place, SlotFull
@@ -224,6 +223,9 @@ def _admit(callback: Callback, options: FlowOptions, headers: Mapping[str, str],
         number_rules.check(service.name, number, resolved)
         if blocklist.blocking(number, country=str(resolved["_default_country"] or ""), now=now):
             raise NumberBlocked(number)
+        # Who calls us costs us nothing.
+        if not projections.is_user_originated(options) and (why := permit.toll_refusal(service, number)):
+            raise number_rules.NumberDisallowed(f"Customer Number [{number}] is disallowed, because {why}.")
     buffer = timedelta(seconds=options.request_execution_time_buffer)
     return limits.check(
         service,
@@ -464,7 +466,7 @@ def _permitted(callback: Callback, session: Session, options: FlowOptions, event
     asks = options.wait_for_user_confirm or projections.is_user_originated(options)
     asks_customer = isinstance(event, DialGranted) and asks and not session.confirmed
     calls_agent = isinstance(event, AgentReserved) and session.stage is Stage.RESERVING
-    refused = permit.refusal(callback, now) if asks_customer or calls_agent else None
+    refused = permit.dial_refusal(callback, now) if asks_customer or calls_agent else None
     if refused is None:
         return [event]
     refusal = DialRefused(Party.CUSTOMER, session.attempt, refused.reason, refused.retry_at, refused.final)

@@ -1,8 +1,10 @@
 from django.urls import path
 
-from callbacks import views
+from callbacks import brake_views, views
 
 urlpatterns = [
     path("", views.callbacks, name="callback-list"),
+    path("dialled/", brake_views.dialled, name="dialled"),
+    path("dialled/release/", brake_views.release, name="dialled-release"),
     path("<slug:callback_id>/", views.callback, name="callback-detail"),
 ]

@@ -10,10 +10,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils.crypto import salted_hmac
@@ -71,17 +69,6 @@ def counted_as(number: str, country: str) -> str:
     else:
         written = phonenumbers.normalize_digits_only(number)
     return str(salted_hmac("telephony.brake", written, algorithm="sha256").hexdigest())
-
-
-def span(period: Period, now: datetime) -> tuple[datetime, datetime]:
-    """Beginning and end of the hour of the clock, or of the day in TIME_ZONE, in which `now` is."""
-    if period == Period.HOUR:
-        begins = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        return begins, begins + timedelta(hours=1)
-    zone = ZoneInfo(settings.TIME_ZONE)
-    today = now.astimezone(zone).date()
-    begins, ends = (datetime.combine(day, time(), zone) for day in (today, today + timedelta(days=1)))
-    return begins.astimezone(UTC), ends.astimezone(UTC)
 
 
 def refusal(allowance: Allowance, now: datetime) -> Refusal | None:
@@ -181,7 +168,7 @@ def _count_dials(limits: Sequence[Limit], now: datetime) -> list[Limit]:
             [
                 [limit.service for limit in limits],
                 [limit.period.value for limit in limits],
-                [span(limit.period, now)[0] for limit in limits],
+                [limit.period.span(now)[0] for limit in limits],
                 [limit.most for limit in limits],
             ],
         )
@@ -191,9 +178,9 @@ def _count_dials(limits: Sequence[Limit], now: datetime) -> list[Limit]:
 
 def _pull(limit: Limit, now: datetime) -> Refusal:
     """Mark that a limit holds somebody back, once; it is told by pages and metrics while it does."""
-    _, ends = span(limit.period, now)
+    _, ends = limit.period.span(now)
     of_whom = f"service {limit.service}" if limit.service else "all services"
-    why = f"{PULLED}: the {limit.most} dials of the {limit.period.value} for {of_whom} are used up ({limit.option})"
+    why = f"{PULLED}: at most {limit.most} are dialled per {limit.period.value} for {of_whom} ({limit.option})"
     unmarked = DialCount.objects.filter(_row(limit, now)).filter(Q(pulled_at=None) | ~Q(most=limit.most))
     if unmarked.update(pulled_at=now, most=limit.most):
         logger.error("%s; nothing more is dialled until %s", why, f"{ends:%Y-%m-%d %H:%M} UTC")
@@ -201,13 +188,19 @@ def _pull(limit: Limit, now: datetime) -> Refusal:
 
 
 def _row(limit: Limit, now: datetime) -> Q:
-    return Q(begins_at=span(limit.period, now)[0], period=limit.period, service=limit.service)
+    return Q(begins_at=limit.period.span(now)[0], period=limit.period, service=limit.service)
+
+
+def counts(now: datetime) -> list[DialCount]:
+    """What was dialled in this hour and on this day, all services first."""
+    spans = [Q(period=period, begins_at=period.span(now)[0]) for period in Period]
+    return list(DialCount.objects.filter(spans[0] | spans[1]).order_by("service", "-period"))
 
 
 def pulled(now: datetime) -> list[DialCount]:
     """The brakes that keep somebody from being dialled now."""
     marked = DialCount.objects.filter(pulled_at__isnull=False).order_by("service", "-period")
-    return [row for row in marked if span(Period(row.period), now)[0] == row.begins_at]
+    return [row for row in marked if Period(row.period).span(now)[0] == row.begins_at]
 
 
 def release(row_id: int, *, by: str, reason: str, now: datetime) -> BrakeRelease | None:

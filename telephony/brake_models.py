@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -17,6 +21,16 @@ class DialCount(models.Model):
     class Period(models.TextChoices):
         HOUR = "hour", "hour"
         DAY = "day", "day"
+
+        def span(self, now: datetime) -> tuple[datetime, datetime]:
+            """Beginning and end of the hour of the clock in UTC, or of the day in TIME_ZONE, in which `now` is."""
+            if self is DialCount.Period.HOUR:
+                begins = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+                return begins, begins + timedelta(hours=1)
+            zone = ZoneInfo(settings.TIME_ZONE)
+            today = now.astimezone(zone).date()
+            begins, ends = (datetime.combine(day, time(), zone) for day in (today, today + timedelta(days=1)))
+            return begins.astimezone(UTC), ends.astimezone(UTC)
 
     # What stands for all services together in place of a service's name.
     ALL = ""
@@ -42,6 +56,15 @@ class DialCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dials} in the {self.period} from {self.begins_at:%Y-%m-%d %H:%M} of {self.service or 'all'}"
+
+    @property
+    def ends_at(self) -> datetime:
+        return self.Period(self.period).span(self.begins_at)[1]
+
+    @property
+    def allowed(self) -> int:
+        """How many may be dialled in all, with what was released; of use only where there is a limit."""
+        return self.most + self.extra
 
 
 class NumberDials(models.Model):

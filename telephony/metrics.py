@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric
 
 from scheduling.metrics import DURATIONS
 from scheduling.totals import REGISTRY
-from telephony import lease
+from telephony import brake, lease
 from telephony.models import Agent, Call, Leg, QueueAccuracy, QueueEntry, QueueMeasure, RoutePoint, Switch
 from telephony.switch import LegState
 
@@ -47,7 +47,7 @@ def figures(now: datetime) -> Iterator[Metric]:
     for state in Agent.State.values:
         agents.add_metric([state], counted.get(state, 0))
 
-    yield from (legs, waiting, agents, *_measures(), *_accuracy(), *_switches(), _trunks(now))
+    yield from (legs, waiting, agents, *_measures(), *_accuracy(), *_switches(), _trunks(now), *_brakes(now))
 
 
 def _measures() -> Iterator[Metric]:
@@ -118,3 +118,19 @@ def _trunks(now: datetime) -> Metric:
     for point in RoutePoint.objects.select_related("switch").order_by("pk"):
         down.add_metric([str(point)], point.unavailable_until is not None and point.unavailable_until > now)
     return down
+
+
+def _brakes(now: datetime) -> Iterator[Metric]:
+    dialled = GaugeMetricFamily(
+        "callbacksite_dialled", "Customers dialled in this hour and on this day.", labels=["service", "period"]
+    )
+    pulled = GaugeMetricFamily(
+        "callbacksite_brake_pulled",
+        "1 while the spending brake keeps customers from being dialled.",
+        labels=["service", "period"],
+    )
+    for count in brake.counts(now):
+        labels = [count.service or "all services", count.period]
+        dialled.add_metric(labels, count.dials)
+        pulled.add_metric(labels, count.pulled_at is not None)
+    return iter((dialled, pulled))

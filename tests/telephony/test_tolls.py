@@ -135,6 +135,7 @@ def test_every_text_gets_an_answer(number: str, country: str, allowed: list[str]
 def test_no_premium_number_of_any_country_gets_through(region: str, extra: str, way_out: str) -> None:
     """However it is written, and whatever is dialled behind it."""
     example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.PREMIUM_RATE)
-    assume(example is not None)
+    assume(example)
+    assert example is not None
     written = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
     assert "premium" in why(f"{way_out}{written}{extra}")
