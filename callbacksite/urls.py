@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from callbacks.push.views import answer
+from callbacks.status.views import notifications, resend
 from callbacks.views import SignIn, home, queue_estimates
 
 admin.site.site_header = admin.site.site_title = "Callbacksite administration"
@@ -16,6 +17,8 @@ urlpatterns = [
     path("callbacks/", include("callbacks.urls")),
     path("a/<str:callback_id>/<str:signature>/", answer, name="answer"),
     path("estimates/", queue_estimates, name="estimates"),
+    path("notifications/", notifications, name="notifications"),
+    path("notifications/resend/", resend, name="notifications-resend"),
     path("desk/", include("telephony.urls")),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -162,6 +162,7 @@ def supervisor(**fields: Any) -> User:
         with connection.schema_editor() as editor:
             import_module("callbacks.migrations.0002_roles").create_roles(apps, editor)
             import_module("telephony.migrations.0006_blocked_numbers").let_supervisors_block(apps, editor)
+            import_module("callbacks.migrations.0016_status_notices").let_supervisors_resend(apps, editor)
             import_module("telephony.migrations.0012_dial_counts").let_supervisors_release(apps, editor)
     user = UserFactory.create(**{"username": "sue", **fields})
     user.groups.add(Group.objects.get(name="Supervisor"))

@@ -10,7 +10,7 @@ from callbacks.status.reports import DEFAULT_EVENTS, KEYS, Reports, Told
 from services import resolution
 from services.catalogue import LIST_OPTIONS
 from services.kinds import URL, BadValue
-from services.models import NamedList
+from services.models import ConfiguredService, NamedList
 from services.resolution import OptionError
 
 logger = logging.getLogger(__name__)
@@ -37,25 +37,40 @@ def of_callback(callback: Callback, resolved: Mapping[str, object]) -> Reports |
 
     What the service or the request says overrides the list.
     """
-    own = {**(resolution.explicit_texts(callback.service) if callback.service else {}), **callback.overrides}
-    given = {name for name, text in own.items() if text.strip()}
-    return _of(resolved, given)
+    return _of(resolved, _given(callback.service, callback.overrides))
 
 
 def of_unresolved(callback: Callback) -> Reports | None:
     """The same for one whose other options cannot be resolved, so that its end is told all the same."""
-    service = callback.service
+    parameters = {**callback.properties, **callback.overrides, **callback.user_data}
+    return _alone(callback.service, callback.overrides, parameters)
+
+
+def target_of(service: ConfiguredService) -> str:
+    """Where a service reports to now; empty where it does not, and where that depends on the request."""
+    reports = _alone(service, {}, {})
+    return reports.target if reports and not resolution.has_token(reports.target) else ""
+
+
+def _alone(
+    service: ConfiguredService | None, overrides: Mapping[str, str], parameters: Mapping[str, str]
+) -> Reports | None:
+    """Read without the other options, which may be wrong."""
     if service is None:
         return None
-    parameters = {**callback.properties, **callback.overrides, **callback.user_data}
     try:
         values = {
-            name: resolution.resolve_one(service, name, overrides=callback.overrides, parameters=parameters)
-            for name in _OPTIONS
+            name: resolution.resolve_one(service, name, overrides=overrides, parameters=parameters) for name in _OPTIONS
         }
     except (OptionError, LookupError):
         return None
-    return of_callback(callback, values)
+    return _of(values, _given(service, overrides))
+
+
+def _given(service: ConfiguredService | None, overrides: Mapping[str, str]) -> set[str]:
+    """The options that the service itself, or the request, sets."""
+    own = {**(resolution.explicit_texts(service) if service else {}), **overrides}
+    return {name for name, text in own.items() if text.strip()}
 
 
 def _of(resolved: Mapping[str, object], given: Collection[str]) -> Reports | None:

@@ -23,6 +23,7 @@ def navigation(context: dict[str, Any]) -> dict[str, Any]:
     if user.has_perm("callbacks.view_callback"):
         links.append(("Callbacks", reverse("callback-list")))
         links.append(("Estimates", reverse("estimates")))
+        links.append(("Notifications", reverse("notifications")))
     if Agent.objects.filter(user=user).exists():
         links.append(("Desk", reverse("desk")))
     if user.is_staff:

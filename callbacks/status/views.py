@@ -1,0 +1,98 @@
+"""The supervisors' page of status notifications: what was not delivered, why, and sending it again."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from callbacks.models import StatusNotice
+from callbacks.status import resending
+from callbacksite import live
+
+PAGE_SIZE = 50
+LIST_SECONDS = 5
+# Receivers with parked notices that are named with a button of their own.
+MOST_RECEIVERS = 20
+
+State = StatusNotice.State
+
+
+@require_safe
+@never_cache
+@login_required
+@permission_required("callbacks.view_callback", raise_exception=True)
+def notifications(request: HttpRequest) -> HttpResponse:
+    """The list, newest first: what is parked, unless another state is asked for."""
+    state = request.GET.get("state", "")
+    chosen = {
+        "state": state if state in State.values else State.PARKED.value,
+        "q": request.GET.get("q", "").replace("\0", "").strip(),
+        "receiver": request.GET.get("receiver", "").replace("\0", "").strip(),
+    }
+    rows = StatusNotice.objects.filter(state=chosen["state"]).order_by("-pk")
+    if chosen["q"]:
+        rows = rows.filter(callback=chosen["q"])
+    if chosen["receiver"]:
+        rows = rows.filter(receiver=chosen["receiver"])
+    before = request.GET.get("before", "")
+    is_first = not (before.isascii() and before.isdigit() and len(before) < 19)
+    found = list((rows if is_first else rows.filter(pk__lt=int(before)))[: PAGE_SIZE + 1])
+    kept = {name: value for name, value in chosen.items() if value and (name, value) != ("state", State.PARKED)}
+    url = reverse("notifications")
+    context: dict[str, Any] = {
+        **chosen,
+        "title": "Status notifications",
+        "states": State.choices,
+        "rows": found[:PAGE_SIZE],
+        "filtered": bool(kept),
+        "older_url": f"?{urlencode(kept | {'before': found[PAGE_SIZE - 1].pk})}" if len(found) > PAGE_SIZE else "",
+        "newest_url": "" if is_first else f"{url}?{urlencode(kept)}",
+        "paged": not is_first,
+        "parked": _parked(),
+        "may_resend": request.user.has_perm("callbacks.change_statusnotice"),
+        "back": request.GET.urlencode(),
+    }
+    seconds = LIST_SECONDS if is_first else None
+    page, part = "notifications/list.html", "notifications/rows.html"
+    return live.respond(request, page, part, context, url=request.get_full_path(), seconds=seconds)
+
+
+def _parked() -> list[dict[str, Any]]:
+    """The receivers with the most parked notices, with how many these are."""
+    counted = StatusNotice.objects.filter(state=State.PARKED).order_by().values("receiver").annotate(count=Count("pk"))
+    return list(counted.order_by("-count", "receiver")[:MOST_RECEIVERS])
+
+
+@require_POST
+@login_required
+@permission_required(["callbacks.view_callback", "callbacks.change_statusnotice"], raise_exception=True)
+def resend(request: HttpRequest) -> HttpResponse:
+    """Send one again (`notice`), or all of a receiver (`receiver`)."""
+    actor, now = request.user.get_username(), timezone.now()
+    notice, receiver = request.POST.get("notice", ""), request.POST.get("receiver", "").replace("\0", "")
+    if notice.isascii() and notice.isdigit() and len(notice) < 19:
+        try:
+            sent = resending.resend(int(notice), actor=actor, now=now)
+        except resending.NotParked:
+            messages.warning(request, "It was not sent again: it is not parked any more.")
+        else:
+            messages.success(request, f"{sent.event} of callback {sent.callback} is sent again to {sent.receiver}.")
+    elif receiver:
+        count = resending.resend_all(receiver, actor=actor, now=now)
+        more = StatusNotice.objects.filter(state=State.PARKED, receiver=receiver).exists()
+        text = f"{count} {'is' if count == 1 else 'are'} sent again." if count else "Nothing is parked there any more."
+        messages.success(request, f"{text} More are parked: send those again as well." if more else text)
+    else:
+        messages.warning(request, "Nothing was sent again: say which, by its button.")
+    back = request.POST.get("back", "")
+    return redirect(f"{reverse('notifications')}?{back}" if back else reverse("notifications"))
