@@ -466,7 +466,9 @@ def _permitted(callback: Callback, session: Session, options: FlowOptions, event
     asks = options.wait_for_user_confirm or projections.is_user_originated(options)
     asks_customer = isinstance(event, DialGranted) and asks and not session.confirmed
     calls_agent = isinstance(event, AgentReserved) and session.stage is Stage.RESERVING
-    refused = permit.dial_refusal(callback, now) if asks_customer or calls_agent else None
+    # Where the customer is to call us nothing is dialled.
+    why_not = permit.refusal if projections.is_user_originated(options) else permit.dial_refusal
+    refused = why_not(callback, now) if asks_customer or calls_agent else None
     if refused is None:
         return [event]
     refusal = DialRefused(Party.CUSTOMER, session.attempt, refused.reason, refused.retry_at, refused.final)

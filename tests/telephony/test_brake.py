@@ -22,9 +22,8 @@ ONE_O_CLOCK = datetime(2026, 6, 10, 13, 0, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 6, 11, 0, 0, tzinfo=UTC)
 
 
-def limits(
-    *, hour: int = 0, day: int = 0, all_hour: int = 0, all_day: int = 0, service: str = "billing"
-) -> list[Limit]:
+def limits(service: str = "billing", **most: int) -> list[Limit]:
+    hour, day, all_hour, all_day = (most.get(name, 0) for name in ("hour", "day", "all_hour", "all_day"))
     return [
         Limit(service, Period.HOUR, hour, "_max_dials_per_hour"),
         Limit(service, Period.DAY, day, "_max_dials_per_day"),
