@@ -2,7 +2,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from callbacks.push.views import answer
 from callbacks.status.views import notifications, resend
@@ -22,7 +22,7 @@ urlpatterns = [
     path("desk/", include("telephony.urls")),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(), name="api-docs"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(template_name="api_docs.html"), name="api-docs"),
     # Last: below the base path everything is answered as the wire contract says, also what is not there.
     path(f"{settings.API_BASE_PATH}/", include("callbacks.api.urls")),
 ]
