@@ -19,8 +19,8 @@ from telephony import upwards
 from telephony.models import Agent, Place
 from telephony.upwards import Choice, Description, DeskStage, Handled, NotPossible
 from tests.factories import PASSWORD, AgentFactory, UserFactory
+from tests.pages.browser import until
 from tests.pages.owners import Owners
-from tests.pages.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 

@@ -14,7 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from services.models import ConfiguredService
 from tests.factories import UserFactory
-from tests.pages.waiting import until
+from tests.pages.browser import until, without_policy
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -428,8 +428,8 @@ def test_the_editors_are_accessible(anna: Open, page: Page, scheme: Any, width: 
     numbers = places(_capacity_1='{"1": {"0900": 7, "1000": 2000}}', _capacity_add='{"12-31": {"1000": 3}}')
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
+    without_policy(page)
     for service in (hours, numbers):
-        # What looks for faults brings styles of its own.
         anna(page, service)
         expect(page.locator(".editor-preview").locator("p").first).to_be_visible()
         page.locator(".grid-cell").nth(60).click(modifiers=["Shift"])

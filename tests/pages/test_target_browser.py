@@ -1,7 +1,4 @@
-"""A target as an admin writes it, in a browser: checked and drawn while it is typed, in every light and width.
-
-The page comes with a content security policy that allows neither inline scripts nor inline styles.
-"""
+"""A target as an admin writes it, in a browser: checked and drawn while it is typed, in every light and width."""
 
 from __future__ import annotations
 
@@ -18,6 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from telephony.models import Agent, AgentGroup, AgentSkill, Skill
 from tests.factories import AgentFactory, ServiceFactory, UserFactory, VirtualQueueFactory
+from tests.pages.browser import without_policy
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -102,8 +100,7 @@ def test_a_target_is_checked_and_drawn_as_it_is_typed(form: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_can_be_read_on_a_phone_and_in_the_dark(form: Page, scheme: Any) -> None:
-    # The checker of accessibility brings styles of its own.
-    form.unroute("**/change/")
+    without_policy(form)
     form.reload()
     form.emulate_media(color_scheme=scheme)
     form.set_viewport_size({"width": 360, "height": 740})
