@@ -169,6 +169,12 @@ SOURCES = Sources(
         status_due.kick_late,
     ],
     slow=[sweeps.expire, status_due.give_up],
-    repeated=[sweeps.delete_expired, storage.delete_expired, sweeps.forget_counts, status_due.remove_old],
+    repeated=[
+        sweeps.delete_expired,
+        storage.delete_expired,
+        sweeps.forget_counts,
+        status_due.remove_old,
+        push_due.remove_old,
+    ],
     live=[fire_live_timers, kick_live_pending],
 )

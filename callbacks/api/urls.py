@@ -3,6 +3,7 @@ from django.urls import path, re_path
 from callbacks.api.availability_views import AvailabilityViewSet
 from callbacks.api.base import UnknownPath
 from callbacks.api.builtin_views import BuiltinViewSet
+from callbacks.api.comet_views import CometViewSet
 from callbacks.api.device_views import DeviceViewSet
 from callbacks.api.views import CallbackViewSet
 
@@ -40,6 +41,13 @@ urlpatterns = [
         "1/service/<str:callback_id>/check-queue-position",
         DeviceViewSet.as_view({"get": "check_queue_position", "post": "check_queue_position"}),
         name="check-queue-position",
+    ),
+    path("cometd", CometViewSet.as_view({"post": "exchange"}), name="comet"),
+    # CometD's clients append what they send; it is the same place.
+    re_path(
+        r"^cometd/(?P<kind>handshake|connect|subscribe|unsubscribe|disconnect)$",
+        CometViewSet.as_view({"post": "exchange"}, schema=None),
+        name="comet-kind",
     ),
     # Otherwise Django would answer with a page.
     re_path(r"", UnknownPath.as_view()),

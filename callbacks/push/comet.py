@@ -74,13 +74,6 @@ def answer(messages: object, *, user: str, visible: QuerySet[Callback], now: dat
     return found
 
 
-def sweep(now: datetime) -> int:
-    """Remove what is no longer good, for the tick."""
-    messages, _ = CometMessage.objects.filter(expires_at__lte=now).delete()
-    subscriptions, _ = CometSubscription.objects.filter(expires_at__lte=now).delete()
-    return messages + subscriptions
-
-
 def _handshake(message: Bayeux, user: str, visible: QuerySet[Callback], now: datetime) -> list[Bayeux]:
     offered = message.get("supportedConnectionTypes")
     common = {"version": VERSION, "supportedConnectionTypes": [LONG_POLLING]}

@@ -1,4 +1,4 @@
-"""Notices that are due and that no worker has taken, for the tick."""
+"""For the tick: notices that are due and that no worker has taken, and what comet clients did not fetch in time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from datetime import datetime
 from django.db import connection
 
 from callbacks.inbox import PATIENCE
+from callbacks.push.models import CometMessage, CometSubscription
 from callbacks.push.notices import SEND
 from scheduling.kick import kick
 
 # More than the workers of the queue deliver in a second.
 BATCH = 100
+# Few enough to be deleted in some milliseconds.
+MOST_REMOVED = 1000
 
 
 def kick_late(now: datetime) -> int:
@@ -32,3 +35,14 @@ def kick_late(now: datetime) -> int:
     for notice_id in found:
         kick(SEND, str(notice_id))
     return len(found)
+
+
+def remove_old(now: datetime) -> int:
+    """Remove messages that are no longer good, and subscriptions of clients that have gone; how many."""
+    removed = 0
+    for model in (CometMessage, CometSubscription):
+        old = model._default_manager.filter(expires_at__lte=now).order_by("expires_at")
+        removed += model._default_manager.filter(pk__in=list(old.values_list("pk", flat=True)[:MOST_REMOVED])).delete()[
+            0
+        ]
+    return removed
