@@ -75,6 +75,12 @@ def reports_have_an_address(values: Values, texts: Mapping[str, str]) -> Iterato
             "_status_notification_target is empty, so that nothing is reported although _enable_status_notification is "
             f"{values['_enable_status_notification']}.",
         )
+    elif enabled and values.get("_status_notification_type") == "orscb":
+        yield OptionWarning(
+            "_status_notification_type",
+            "_status_notification_type is orscb, which names a session of the vendor's orchestration server: nothing "
+            "is reported. Use httpcb.",
+        )
     is_web = isinstance(target, str) and target.startswith(("http://", "https://"))
     if target and values.get("_status_notification_type") == "httpcb" and not is_web:
         yield OptionError(

@@ -41,13 +41,8 @@ class NoEffect:
 
 CALLBACK: tuple[NoEffect, ...] = (
     NoEffect(
-        why="status notifications",
-        coming=True,
-        listed="""
-            _enable_status_notification _status_notification_type _status_notification_target
-            _status_notification_provider _status_notification_debug
-            _callback_events_list _enable_notification_reminder _notification_reminder_buffer
-        """,
+        why="reports go to web addresses, which have neither push providers nor certificates for tests",
+        listed="_status_notification_provider _status_notification_debug",
     ),
     NoEffect(
         why="customers who call us",
@@ -106,7 +101,7 @@ CALLBACK: tuple[NoEffect, ...] = (
         listed="""
             _agent_first_via_tg _ixn_createcall_hints _ixn_redirect_confirm _ixn_redirect_hints
             _ixn_update_data_time_to_wait _on_route_done_delay _src_route_point _trunk_group
-            _agent_transfer_confirm_timeout _vq_for_outbound_calls
+            _agent_transfer_confirm_timeout
         """,
     ),
     NoEffect(
@@ -202,13 +197,9 @@ SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
         listed="defaultSubscriptionExpiration",
     ),
     NoEffect(
-        why="status notifications",
-        coming=True,
+        why="reports go to web addresses, which have no push providers",
         place="GMS_Events",
-        listed="""
-            _enable_status_notification _status_notification_type _status_notification_target
-            _status_notification_provider _status_notification_attempts notify_params
-        """,
+        listed="_status_notification_provider",
     ),
     NoEffect(
         why="customers who call us",

@@ -309,21 +309,22 @@ _STATUS = (
         kind=kinds.choice("false", "subscribe_notify", "notify"),
         section=SECTION,
         default="false",
-        help="Report what happens to a callback. subscribe_notify: the service subscribes for the client; notify: the "
-        "client has subscribed itself.",
+        help="Report what happens to a callback. subscribe_notify and notify say the same here: nobody has "
+        "to subscribe.",
     ),
     Option(
         name="_status_notification_type",
         kind=kinds.choice("httpcb", "orscb"),
         section=SECTION,
         default="httpcb",
-        help="How it is reported: httpcb, by a request to a web address; orscb, to a session of the vendor's.",
+        help="How it is reported: httpcb, by a request to a web address. orscb names a session of the vendor's "
+        "orchestration server: nothing is reported.",
     ),
     Option(
         name="_status_notification_target",
         kind=kinds.text(),
         section=SECTION,
-        help="Where to: a web address for httpcb, the id of a session for orscb. Needed when the reports are on.",
+        help="Where to: a web address. Needed when the reports are on, unless the list names one.",
     ),
     Option(
         name="_status_notification_provider",
@@ -351,7 +352,8 @@ _STATUS = (
         name="_callback_events_list",
         kind=kinds.text(maximum=64),
         section=SECTION,
-        help="The list that says which events are reported, and with which keys; for example GMS_Events.",
+        help="The list that says which events are reported, and with which keys; for example GMS_Events. Its section "
+        "properties says what the service itself does not.",
     ),
     Option(
         name="_enable_notification_reminder",
@@ -359,7 +361,7 @@ _STATUS = (
         section=SECTION,
         default="false",
         note="Since release 8.5.211.01.",
-        help="true: report _cbe_on_callback_reminder before the customer is called.",
+        help="true: report _cbe_on_callback_reminder before the time of a callback for later.",
     ),
     Option(
         name="_notification_reminder_buffer",
@@ -367,7 +369,7 @@ _STATUS = (
         section=SECTION,
         default="300",
         note="Since release 8.5.211.01.",
-        help="How long before the call that reminder is reported.",
+        help="How long before its time. Longer than _desired_connect_time_threshold, else the call may come first.",
     ),
     Option(
         name="_use_debug_push_certificate",

@@ -290,14 +290,14 @@ LIST_OPTIONS: Mapping[str, tuple[Option, ...]] = {
             name="_status_notification_attempts",
             kind=kinds.integer(1, 100),
             section="properties",
-            default="3",
-            help="How often the delivery of a report is tried.",
+            help="How often the delivery of a report is tried at most. Empty: as often as 24 hours allow.",
         ),
         Option(
             name="notify_params",
             kind=KEYS,
             section=ANY,
-            help="In the section of an event, such as _cbe_on_service_create: the keys that its report contains.",
+            help="In the section of an event, such as _cbe_on_service_create: the keys that its report contains. "
+            "Empty: those of the vendor's sample.",
         ),
     ),
     "GMS_Resources": (

@@ -310,6 +310,17 @@ def test_a_family_has_members_of_any_number() -> None:
         ),
         ({"_status_notification_type": "orscb", "_status_notification_target": "0A1B2C"}, []),
         (
+            {
+                "_enable_status_notification": "notify",
+                "_status_notification_type": "orscb",
+                "_status_notification_target": "0A1B2C",
+            },
+            [
+                "_status_notification_type is orscb, which names a session of the vendor's orchestration server: "
+                "nothing is reported. Use httpcb."
+            ],
+        ),
+        (
             {"_enable_disposition_dialog": "true"},
             [
                 "_enable_disposition_dialog is true, but _business_hours_service is empty: agents can offer no other "
