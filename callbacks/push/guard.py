@@ -23,8 +23,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Everything else of IPv6 is no address of a host in the internet: NAT64 leads back to IPv4, fec0::/10 is local.
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-# Teredo and 6to4 carry an IPv4 address, which may be one of ours.
-_TUNNELS = (ipaddress.IPv6Network("2001::/32"), ipaddress.IPv6Network("2002::/16"))
+# Python 3.11 takes these for addresses of the internet.
+_NOT_OUTSIDE: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = (
+    ipaddress.IPv4Network("192.0.0.0/24"),  # protocol assignments; at 192.0.0.192 Oracle's cloud keeps credentials
+    ipaddress.IPv4Network("168.63.129.16/32"),  # Azure's own, which answers whoever asks from inside a machine there
+    ipaddress.IPv4Network("192.88.99.0/24"),  # relays of 6to4
+    # Teredo and 6to4 carry an IPv4 address, which may be one of ours.
+    ipaddress.IPv6Network("2001::/32"),
+    ipaddress.IPv6Network("2002::/16"),
+    ipaddress.IPv6Network("3fff::/20"),  # documentation
+)
 
 
 def is_allowed(text: str) -> bool:
@@ -36,12 +44,10 @@ def is_allowed(text: str) -> bool:
 
 
 def _is_global(address: Address) -> bool:
-    # `is_global` of Python 3.11 says yes to multicast, NAT64, 6to4 and fec0::/10.
-    if not address.is_global or address.is_multicast:
+    # `is_global` of Python 3.11 says yes to multicast, NAT64, 6to4 and fec0::/10 as well.
+    if not address.is_global or address.is_multicast or any(address in network for network in _NOT_OUTSIDE):
         return False
-    if isinstance(address, ipaddress.IPv4Address):
-        return True
-    return address in _GLOBAL_UNICAST and not any(address in network for network in _TUNNELS)
+    return isinstance(address, ipaddress.IPv4Address) or address in _GLOBAL_UNICAST
 
 
 class GuardedBackend(httpcore2.SyncBackend):

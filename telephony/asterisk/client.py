@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 # Asterisk takes no request body above 40 kB. A looped list is repeated up to that (some 700 times), so that it goes on
 # for hours while none of our processes is alive: Asterisk has no other way to repeat a list.
 LOOP_BYTES = 38_000
+# In a treatment's path: a scheme, another system's separator, an escape.
+_LEAD_AWAY = (":", "\\", "%")
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".wav16", ".gsm", ".ulaw", ".alaw", ".ul", ".al", ".sln", ".sln16", ".g722", ".mp3"}
 )
@@ -220,11 +222,12 @@ def leg_and_number(playback: str) -> tuple[str, int] | None:
 
 
 def media_of(prefix: str, file: str) -> str:
-    """Asterisk's name of a treatment: without the extension, since it chooses the format itself."""
-    if "://" in file:
-        return f"sound:{file}"
+    """Asterisk's name of a treatment: without the extension, since it chooses the format itself.
+
+    Raises Rejected for what does not lie below the sound store; Asterisk would fetch a web address.
+    """
     path = PurePosixPath(file.lstrip("/"))
-    if ".." in path.parts:
+    if ".." in path.parts or not path.parts or not file.isprintable() or any(sign in file for sign in _LEAD_AWAY):
         raise Rejected("a treatment lies below the sound store")
     if path.suffix.lower() in AUDIO_SUFFIXES:
         path = path.with_suffix("")

@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from telephony.asterisk import AsteriskSwitch, connect
 from telephony.asterisk.causes import TRUNK_CAUSES, UNANSWERED, end_cause
@@ -21,8 +23,10 @@ from telephony.asterisk.headers import headers
 from telephony.asterisk.translate import BeepOver, Detect, Fact, Replaced, Translator
 from telephony.switch import (
     Answered,
+    Arrived,
     Created,
     Dialling,
+    Digit,
     EndCause,
     Ended,
     EnteredBridge,
@@ -134,6 +138,49 @@ def test_an_answered_leg_asks_for_detection_once() -> None:
         Answered(LEG),
         Detect(LEG),
     ]
+
+
+def caller(**more: object) -> dict[str, Any]:
+    """A customer's channel, as Asterisk itself named it."""
+    return channel("Up", "callbacksite,inbound,18005550100") | {
+        "id": "1766412345.17",
+        "caller": {"name": "", "number": "4930555012"},
+        **more,
+    }
+
+
+ARRIVED = Arrived("1766412345.17", "18005550100", "4930555012")
+
+
+def test_who_calls_us_arrives_types_and_ends_once() -> None:
+    came = {"type": "StasisStart", "args": ["inbound", "18005550100"], "channel": caller()}
+    typed = [{"type": "ChannelDtmfReceived", "digit": digit, "channel": caller()} for digit in "4#"]
+    left = {"type": "StasisEnd", "channel": caller()}
+    gone = {"type": "ChannelDestroyed", "channel": caller(), "cause": 16, "cause_txt": "Normal Clearing"}
+    assert told(came, *typed, left, gone) == [
+        ARRIVED,
+        Digit(ARRIVED.leg, "4"),
+        Digit(ARRIVED.leg, "#"),
+        Ended(ARRIVED.leg, EndCause.HANGUP, "the customer's call ended"),
+    ]
+
+
+def test_a_channel_that_somebody_else_sends_into_the_application_is_not_ours() -> None:
+    translator = Translator("callbacksite")
+    strange = caller(dialplan={"app_name": "Stasis", "app_data": "callbacksite,survey"})
+    came = {"type": "StasisStart", "args": ["survey"], "channel": strange}
+    typed = {"type": "ChannelDtmfReceived", "digit": "1", "channel": strange}
+    assert told(came, typed, {"type": "StasisEnd", "channel": strange}, translator=translator) == []
+    assert translator.legs == {}
+
+
+def test_who_called_while_nobody_listened_arrives_with_the_list_once_more() -> None:
+    translator = Translator("callbacksite")
+    assert list(translator.listed([caller()], set(), connected_anew=True)) == [ARRIVED]
+    assert list(translator.listed([caller()], set(), connected_anew=False)) == []
+    left = {"type": "StasisEnd", "channel": caller()}
+    assert told(left, translator=translator) == [Ended(ARRIVED.leg, EndCause.HANGUP, "the customer's call ended")]
+    assert list(translator.listed([caller()], set(), connected_anew=True)) == [], "it has ended"
 
 
 def test_events_that_overtake_each_other_come_in_the_order_of_the_contract() -> None:
@@ -260,16 +307,44 @@ def test_bridges() -> None:
         ("SampleTreatments/next_customer_rep.wav", "sound:callbacksite/SampleTreatments/next_customer_rep"),
         ("/GMSApplications/hold.music", "sound:callbacksite/GMSApplications/hold.music"),
         ("Busy.WAV", "sound:callbacksite/Busy"),
-        ("http://sounds.example/a.wav", "sound:http://sounds.example/a.wav"),
+        ("//host/a.wav", "sound:callbacksite/host/a"),
     ],
 )
 def test_a_treatment_is_found_below_the_prefix(file: str, media: str) -> None:
     assert media_of("callbacksite", file) == media
 
 
-def test_a_treatment_outside_the_prefix_is_refused() -> None:
+@pytest.mark.parametrize(
+    "file",
+    [
+        "../../etc/passwd",
+        "a/../../b",
+        "http://169.254.169.254/latest",
+        "file:///etc/passwd",
+        "recording:a",
+        "..\\a",
+        "%2e%2e/a",
+        "a\0b",
+        "",
+        "/",
+    ],
+)
+def test_a_treatment_outside_the_prefix_is_refused(file: str) -> None:
+    """Options are checked when they are saved; this is the second wall."""
     with pytest.raises(Rejected):
-        media_of("callbacksite", "../../etc/passwd")
+        media_of("callbacksite", file)
+
+
+@given(st.text(max_size=40))
+def test_no_text_leads_out_of_the_prefix(file: str) -> None:
+    try:
+        media = media_of("callbacksite", file)
+    except Rejected:
+        return
+    path = media.removeprefix("sound:callbacksite/")
+    assert media == f"sound:callbacksite/{path}"
+    assert ".." not in path.split("/")
+    assert ":" not in path
 
 
 class FakeAri:
