@@ -273,6 +273,7 @@ class AuditFinding(models.Model):
 
 # Tables of this app whose rows are described elsewhere.
 from callbacks.limits.models import StartAnswer, StartSecond, StartTotal, ValueCount  # noqa: E402, F401
+from callbacks.privacy_models import CustomerDataRequest  # noqa: E402, F401
 from callbacks.push.models import CometMessage, CometSubscription, Notice  # noqa: E402, F401
 from callbacks.status.models import StatusNotice, StatusReceiver  # noqa: E402, F401
 from callbacks.storage_models import StorageArea, StoredValue  # noqa: E402, F401

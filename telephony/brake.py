@@ -61,14 +61,8 @@ class _Reached(Exception):
 
 def counted_as(number: str, country: str) -> str:
     """The keyed hash under which a number is counted, the same however it is written."""
-    import phonenumbers
-
-    read = numbers.parsed(number, country)
-    if read is not None and phonenumbers.is_valid_number(read):
-        written = phonenumbers.format_number(read, phonenumbers.PhoneNumberFormat.E164)
-    else:
-        written = phonenumbers.normalize_digits_only(number)
-    return str(salted_hmac("telephony.brake", written, algorithm="sha256").hexdigest())
+    text = numbers.canonical(number, country)
+    return str(salted_hmac("telephony.brake", text, algorithm="sha256").hexdigest())
 
 
 def refusal(allowance: Allowance, now: datetime) -> Refusal | None:

@@ -56,6 +56,16 @@ def forms(number: str, country: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def canonical(number: str, country: str) -> str:
+    """One text for a number however it is written: E.164 where it is a valid number, else its digits."""
+    import phonenumbers
+
+    read = parsed(number, country)
+    if read is not None and phonenumbers.is_valid_number(read):
+        return phonenumbers.format_number(read, phonenumbers.PhoneNumberFormat.E164)
+    return phonenumbers.normalize_digits_only(number)
+
+
 def parsed(number: str, country: str) -> PhoneNumber | None:
     """The number as the tables read it, without `+` as one of `country`; None where it cannot be read."""
     import phonenumbers
