@@ -18,6 +18,7 @@ from telephony.inbound_models import ArrivedCall
 from telephony.models import Call, Leg, UnconfirmedDeletion
 from telephony.switch import (
     Answered,
+    Arrived,
     Dialling,
     EndCause,
     Ended,
@@ -55,6 +56,9 @@ def record(*, switch: int, events: list[SwitchEvent], now: datetime) -> list[str
             by_owner[owner_of(event.leg)].append(event)
     # Whose leg that arrived it is, its id does not say.
     arrived = by_owner.pop("", [])
+    # In one batch with the list that shows them.
+    coming = {event.leg for event in arrived if isinstance(event, Arrived)}
+    unknown = [leg for leg in unknown if leg not in coming]
     for owner, its_events in by_owner.items():
         unknown += _record_of(owner, its_events, now)
     # Those that nobody has taken yet first: who takes one deletes the row that is looked for.

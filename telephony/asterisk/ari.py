@@ -31,6 +31,9 @@ ENTER_RETRY_SECONDS = 0.02
 # A bridge is made a moment before the legs enter it.
 EMPTY_BRIDGE_AGE = timedelta(seconds=60)
 
+# The first argument with which a customer who called us enters the application; the second is the number called.
+ARRIVES = "inbound"
+
 Json = dict[str, Any]
 
 
@@ -119,10 +122,12 @@ class Ari:
 
     def our_channels(self) -> list[Json]:
         """The legs of this installation: another may have its own on the same Asterisk, under another application."""
+        app = self.settings.app
         return [
             channel
             for channel in self.read("/channels") or []
-            if channel["id"].startswith(LEG_PREFIX) and channel["accountcode"] == self.settings.app
+            if channel["accountcode"] == app
+            and (channel["id"].startswith(LEG_PREFIX) or entered_with(channel, app)[0] == ARRIVES)
         ]
 
     def legs_of(self, channels: list[Json]) -> tuple[LegSeen, ...]:
@@ -138,6 +143,13 @@ class Ari:
 
     def _our_bridges(self) -> list[Json]:
         return [bridge for bridge in self.read("/bridges") or [] if bridge["id"].startswith(LEG_PREFIX)]
+
+
+def entered_with(channel: Json, app: str) -> list[str]:
+    """The arguments with which the channel is now in this application; [""] where it is not."""
+    dialplan = channel["dialplan"]
+    name, *args = dialplan.get("app_data", "").split(",")
+    return args if args and dialplan.get("app_name") == "Stasis" and name == app else [""]
 
 
 def leg_seen(channel: Json, bridge: str | None) -> LegSeen:

@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 from telephony.asterisk.ari import CONNECT_SECONDS, Ari, Settings, SwitchRow, part, unexpected
 from telephony.asterisk.client import BEEP_MEDIA_VARIABLE, start_playback
 from telephony.asterisk.translate import EVENT_TYPES, BeepOver, Detect, Fact, Replaced, Translator
-from telephony.switch import Progress, Rejected, Snapshot, SoundsFinished, SwitchEvent, Unavailable, Verdict
+from telephony.switch import Arrived, Progress, Rejected, Snapshot, SoundsFinished, SwitchEvent, Unavailable, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -159,8 +159,12 @@ class AsteriskListener:
             until = time.monotonic() + SETTLE_SECONDS
             while gone & self._translator.legs.keys() and time.monotonic() < until:
                 self._read_one(socket, SETTLE_SECONDS / 5)
-        self._take(Snapshot(self._ari.legs_of(channels), taken_at))
-        for fact in self._translator.listed(channels, gone, connected_anew=connected_anew):
+        snapshot = Snapshot(self._ari.legs_of(channels), taken_at)
+        facts = list(self._translator.listed(channels, gone, connected_anew=connected_anew))
+        # Who has called is told before the list, in which they would be strangers.
+        facts.sort(key=lambda fact: not isinstance(fact, Arrived))
+        strangers = sum(isinstance(fact, Arrived) for fact in facts)
+        for fact in (*facts[:strangers], snapshot, *facts[strangers:]):
             self._take(fact)
         with suppress(Unavailable):
             self._ari.delete_empty_bridges(taken_at)

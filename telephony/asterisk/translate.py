@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from telephony.asterisk.ari import Json
+from telephony.asterisk.ari import ARRIVES, Json, entered_with
 from telephony.asterisk.causes import TRUNK_CAUSES, end_cause
 from telephony.asterisk.client import (
     BACK_FROM_BEEP,
@@ -18,8 +18,10 @@ from telephony.asterisk.client import (
 from telephony.switch import (
     LEG_PREFIX,
     Answered,
+    Arrived,
     Created,
     Dialling,
+    Digit,
     EndCause,
     Ended,
     EnteredBridge,
@@ -35,6 +37,7 @@ from telephony.switch import (
 EVENT_TYPES = (
     "ApplicationReplaced",
     "ChannelDestroyed",
+    "ChannelDtmfReceived",
     "ChannelEnteredBridge",
     "ChannelHangupRequest",
     "ChannelLeftBridge",
@@ -42,6 +45,7 @@ EVENT_TYPES = (
     "ChannelUserevent",
     "Dial",
     "PlaybackFinished",
+    "StasisEnd",
     "StasisStart",
 )
 
@@ -87,6 +91,7 @@ class Known:
     detecting: bool = False
     hanging_up: bool = False
     far_end_spoke: bool = False
+    arrived: bool = False
     # A 183 may have come while nobody listened, and a list does not show it: whether it rang, nobody can say.
     missed: bool = False
     stopped: set[int] = field(default_factory=set)
@@ -112,8 +117,13 @@ class Translator:
             yield from self._finished(event["playback"])
         else:
             channel = event.get("peer" if kind == "Dial" else "channel")
-            if channel and channel["id"].startswith(LEG_PREFIX):
+            if channel and self._is_ours(channel["id"], kind, event):
                 yield from self._about_leg(kind, channel, event)
+
+    def _is_ours(self, leg: str, kind: str, event: Json) -> bool:
+        """Whether we made it, or it came to us: others may be in the application by somebody's dialplan."""
+        arrives = kind == "StasisStart" and event.get("args", [])[:1] == [ARRIVES]
+        return arrives or leg.startswith(LEG_PREFIX) or leg in self.legs
 
     def listed(self, channels: list[Json], gone: set[str], *, connected_anew: bool) -> Iterator[Fact]:
         """Take over what a list of our channels shows: after a loss, and for an earlier process, events were missed.
@@ -127,13 +137,17 @@ class Translator:
             return  # what else it shows is told by events that are on their way
         for channel in channels:
             leg = channel["id"]
+            entered, *words = entered_with(channel, self._app)
+            if entered == ARRIVES:
+                # Once more: whoever listened when it came may have died before writing it down.
+                yield from self._arrived(channel, words)
+                continue
             known = self.legs.setdefault(leg, Known())
             known.rang |= channel["state"] in ("Ringing", "Up")
             known.missed = not known.rang
             known.dialled |= known.rang
             known.answered |= channel["state"] == "Up"
             known.detecting = False
-            entered, *words = self._entered_with(channel)
             if entered == BACK_FROM_DETECTION:
                 yield from _verdict(leg, words)
             yield from self._detect(leg, known, channel)
@@ -141,13 +155,19 @@ class Translator:
     def _about_leg(self, kind: str, channel: Json, event: Json) -> Iterator[Fact]:
         leg = channel["id"]
         if kind == "StasisStart":
-            yield from self._started(leg, event.get("args", []))
+            yield from self._started(channel, event.get("args", []))
             return
         known = self.legs.get(leg)
         if kind == "ChannelDestroyed":
             yield self._ended(leg, known or Known(), event)
         elif known is None:
             return  # it has ended: some events of a leg overtake each other
+        elif kind == "StasisEnd":
+            # What we did not make ourselves Asterisk no longer tells of once it has left the application; it leaves to
+            # be hung up.
+            if known.arrived:
+                self._forget(leg)
+                yield Ended(leg, EndCause.HANGUP, "the customer's call ended")
         elif kind == "Dial":
             yield from self._dial(leg, known, event["dialstatus"])
         elif kind == "ChannelStateChange":
@@ -156,14 +176,19 @@ class Translator:
             # A request without `soft` is the other side's; the first one counts.
             known.far_end_spoke |= not known.hanging_up and not event.get("soft", False)
             known.hanging_up = True
+        elif kind == "ChannelDtmfReceived":
+            yield Digit(leg, event["digit"])
         elif kind == "ChannelEnteredBridge":
             yield EnteredBridge(leg, event["bridge"]["id"])
         elif kind == "ChannelLeftBridge":
             yield LeftBridge(leg, event["bridge"]["id"])
 
-    def _started(self, leg: str, args: list[str]) -> Iterator[Fact]:
+    def _started(self, channel: Json, args: list[str]) -> Iterator[Fact]:
+        leg = channel["id"]
         entered, *words = args or [""]
-        if entered == BACK_FROM_DETECTION:
+        if entered == ARRIVES:
+            yield from self._arrived(channel, words)
+        elif entered == BACK_FROM_DETECTION:
             yield from _verdict(leg, words)
         elif entered == BACK_FROM_BEEP:
             number = int(words[0]) if words and words[0].isdecimal() else 0
@@ -172,6 +197,12 @@ class Translator:
         elif leg not in self.legs:
             self.legs[leg] = Known()
             yield Created(leg)
+
+    def _arrived(self, channel: Json, words: list[str]) -> Iterator[Fact]:
+        leg = channel["id"]
+        if leg not in self.ended:
+            self.legs.setdefault(leg, Known(dialled=True, rang=True, answered=True, arrived=True))
+            yield Arrived(leg, words[0] if words else "", channel["caller"]["number"])
 
     def _dial(self, leg: str, known: Known, status: str) -> Iterator[Fact]:
         yield from self._dialled(leg, known)
@@ -204,26 +235,23 @@ class Translator:
                 yield Ringing(leg)
 
     def _detect(self, leg: str, known: Known, channel: Json) -> Iterator[Fact]:
-        waits = self._entered_with(channel)[0] == ENTERS_FOR_DETECTION
+        waits = entered_with(channel, self._app)[0] == ENTERS_FOR_DETECTION
         if waits and channel["state"] == "Up" and not known.detecting:
             known.detecting = True
             yield Detect(leg)
 
-    def _entered_with(self, channel: Json) -> list[str]:
-        """The arguments with which the leg is now in our application; [""] where it is not."""
-        dialplan = channel["dialplan"]
-        app, *args = dialplan.get("app_data", "").split(",")
-        return args if args and dialplan.get("app_name") == "Stasis" and app == self._app else [""]
-
     def _ended(self, leg: str, known: Known, event: Json) -> Fact:
-        self.legs.pop(leg, None)
-        self.ended.append(leg)
+        self._forget(leg)
         cause = end_cause(event["cause"], answered=known.answered, rang=known.rang, far_end_spoke=known.far_end_spoke)
         if known.missed and cause is EndCause.UNREACHABLE and event["cause"] not in TRUNK_CAUSES:
             cause = EndCause.UNKNOWN
         answer = event.get("tech_cause") if known.far_end_spoke else None
         detail = f"{event['cause_txt']} ({event['cause']}" + (f", SIP {answer})" if answer else ")")
         return Ended(leg, cause, detail)
+
+    def _forget(self, leg: str) -> None:
+        self.legs.pop(leg, None)
+        self.ended.append(leg)
 
     def _note_stop(self, event: Json) -> None:
         if event.get("eventname") != STOP_EVENT:

@@ -15,7 +15,7 @@ from scheduling.models import Timer
 from services.models import NamedList
 from telephony import access, inbound
 from telephony.inbound_models import ArrivedCall
-from telephony.models import Agent, Call, Leg, QueueEntry
+from telephony.models import AccessBooking, Agent, Call, Leg, QueueEntry
 from telephony.simulator.engine import SimulatorSwitch
 from tests.world import HUMAN, World
 
@@ -35,7 +35,8 @@ def centre(*, numbers: tuple[str, ...] = (NUMBER,), **options: str) -> World:
     """A service whose customers call one of these numbers."""
     pool = {"_allocation": "LOCAL"} | {f"number{i}": number for i, number in enumerate(numbers)}
     NamedList.objects.create(name="GMS_Resources", sections={"DNIS": pool})
-    return World(_call_direction="USERORIGINATED", **{"_booking_expiration_timeout": "60", **options})
+    options = {"_call_direction": "USERORIGINATED", "_booking_expiration_timeout": "60", **options}
+    return World(agents=("kate",), **options)
 
 
 class Caller:
@@ -81,7 +82,7 @@ def code_of(callback: Callback) -> str:
 
 
 def assert_nothing_is_left() -> None:
-    for table in (Pending, Timer, Call, Leg, QueueEntry, ArrivedCall, access.AccessBooking):
+    for table in (Pending, Timer, Call, Leg, QueueEntry, ArrivedCall, AccessBooking):
         assert table.objects.count() == 0, f"{table.__name__} is not empty"
 
 
@@ -225,7 +226,7 @@ def test_a_full_pool_refuses_a_start_and_stores_nothing() -> None:
     with pytest.raises(access.Exhausted, match=r"No access number of DNIS is free\."):
         world.start("916504661001")
     assert Callback.objects.count() == 1
-    assert access.AccessBooking.objects.count() == 1
+    assert AccessBooking.objects.count() == 1
 
 
 def test_nobody_is_given_a_number_while_no_call_is_taken() -> None:
@@ -233,11 +234,11 @@ def test_nobody_is_given_a_number_while_no_call_is_taken() -> None:
     NamedList.objects.create(name="GMS_Paused_Services", sections={"services": {"all": "true"}})
     with pytest.raises(NotAvailable, match=r"^No call can be taken now: the service is paused\.$"):
         world.start()
-    assert (Callback.objects.count(), access.AccessBooking.objects.count()) == (0, 0)
+    assert (Callback.objects.count(), AccessBooking.objects.count()) == (0, 0)
 
 
 def delayed(**options: str) -> World:
-    world = centre(_wait_for_agent="true", **options)
+    world = centre(numbers=(NUMBER,), _wait_for_agent="true", **options)
     world.ready()
     return world
 

@@ -173,6 +173,10 @@ class Asterisk:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def address_of(self, number: str) -> str:
+        """Where somebody calls this number of ours."""
+        return f"sip:{number}@{self.address}:{self.sip_port}"
+
     @property
     def row(self) -> SimpleNamespace:
         """The fields of a `Switch` row that leads here."""
@@ -256,7 +260,7 @@ class Asterisk:
             "http.conf": f"[general]\nenabled=yes\nbindaddr={self.address}\nbindport={self.http_port}\n",
             "ari.conf": f"[general]\nenabled=yes\n[{self.user}]\ntype=user\npassword={self.password}\n",
             "rtp.conf": f"[general]\nrtpstart={self.rtp_first}\nrtpend={self.rtp_first + RTP_PORTS - 1}\n",
-            "extensions.conf": "[general]\n#include callbacksite.conf\n",
+            "extensions.conf": EXTENSIONS,
             "pjsip.conf": self._pjsip(),
         }
 
@@ -266,14 +270,22 @@ class Asterisk:
         contacts |= {agent: f"sip:{agent}@{self.phones_address}:{self.agents_port}" for agent in self.agents}
         text = f"[udp]\ntype=transport\nprotocol=udp\nbind={self.address}:{self.sip_port}\n"
         for name, contact in contacts.items():
+            context = "from-trunk" if name == "trunk" else "default"
             text += (
-                f"[{name}]\ntype=endpoint\naors={name}\ncontext=default\ndisallow=all\nallow=ulaw\ndirect_media=no\n"
+                f"[{name}]\ntype=endpoint\naors={name}\ncontext={context}\ndisallow=all\nallow=ulaw\ndirect_media=no\n"
                 f"media_address={self.address}\nbind_rtp_to_media_address=yes\n"
                 f"rtp_timeout={self.rtp_timeout}\n"
                 f"[{name}]\ntype=aor\ncontact={contact}\n"
             )
-        return text
+        return text + f"[trunk]\ntype=identify\nendpoint=trunk\nmatch={self.phones_address}\n"
 
+
+EXTENSIONS = """[general]
+#include callbacksite.conf
+
+[from-trunk]
+exten => _[+0-9].,1,Goto(callbacksite-inbound,${EXTEN},1)
+"""
 
 # Only what a callback needs, so that a start takes a second and the log shows nothing but real faults.
 MODULES = """[modules]

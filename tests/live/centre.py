@@ -81,6 +81,10 @@ class Centre(Installation):
 
     def request(self, number: str) -> str:
         """A customer's app asks for a call; the id of the callback."""
+        return str(self.ask(number)["_id"])
+
+    def ask(self, number: str) -> dict[str, str]:
+        """What a customer's app is answered that asks for a call."""
         answer = httpx2.post(
             self.url,
             data={"_customer_number": number, "usr_reason": "billing"},
@@ -88,7 +92,17 @@ class Centre(Installation):
             timeout=20,
         )
         assert answer.status_code == 200, answer.text
-        return str(answer.json()["_id"])
+        return dict(answer.json())
+
+    def pool(self, *numbers: str) -> None:
+        """The access numbers that customers are given."""
+        pool = {"_allocation": "LOCAL"} | {f"number{i}": number for i, number in enumerate(numbers)}
+        self.query("DELETE FROM telephony_accessbooking")
+        self.query("DELETE FROM services_namedlist WHERE name = 'GMS_Resources'")
+        self.query(
+            "INSERT INTO services_namedlist (name, sections) VALUES ('GMS_Resources', %s::jsonb)",
+            json.dumps({"DNIS": pool}),
+        )
 
     def cancel(self, callback: str) -> httpx2.Response:
         return httpx2.delete(f"{self.url}/{callback}", headers={"x-api-key": self.key})

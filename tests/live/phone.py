@@ -6,6 +6,8 @@ lines on stdin, events leave as JSON lines on stdout, each with the moment at wh
 It holds four calls at once (PJSIP as built) and answers a fifth with 486; benches use SIPp.
 
     {"do": "expect", "number": "4711", "behaviour": {...}}     see `Behaviour`
+    {"do": "call", "number": "4711", "to": "sip:4912@127.0.0.1:5060"}     calls from its number, and behaves
+    {"do": "press", "number": "4711", "digits": "12#"}     RFC 4733, what a phone sends of its keys
     {"do": "hang_up", "number": "4711"}, "" for all      {"do": "quit"}
 
     {"t": 1.5, "event": "ready"}
@@ -156,6 +158,13 @@ class Phone(pj.Account):  # type: ignore[misc]
         elif behaviour.answer_after is not None:
             self.later(behaviour.answer_after, call.serial, "answer")
 
+    def call_out(self, number: str, to: str) -> None:
+        call = Call(self, pj.PJSUA_INVALID_ID, number, self.behaviours[number])
+        self.calls[call.serial] = call
+        prm = pj.CallOpParam(True)
+        prm.txOption.localUri = f"sip:{number}@127.0.0.1" if number.isdigit() else "sip:anonymous@anonymous.invalid"
+        call.makeCall(to, prm)
+
     def act(self) -> None:
         """Do what has come due."""
         now = time.monotonic()
@@ -175,6 +184,12 @@ class Phone(pj.Account):  # type: ignore[misc]
         if message["do"] == "expect":
             self.behaviours[message["number"]] = Behaviour(**message["behaviour"])
             say("expecting", number=message["number"])
+        elif message["do"] == "call":
+            self.call_out(message["number"], message["to"])
+        elif message["do"] == "press":
+            for call in self.calls.values():
+                if message["number"] == call.number and call.isActive():
+                    call.dialDtmf(message["digits"])
         elif message["do"] == "hang_up":
             for call in self.calls.values():
                 if message["number"] in ("", call.number) and call.isActive():

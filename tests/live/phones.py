@@ -53,6 +53,14 @@ class Phone:
     def hang_up(self) -> None:
         self.line.tell("hang_up", self.number)
 
+    def call(self, to: str) -> None:
+        """Call this SIP address from its number, and be answered; then it behaves as ever."""
+        self.line.tell("call", self.number, to=to)
+        self.wait("answered")
+
+    def press(self, digits: str) -> None:
+        self.line.tell("press", self.number, digits=digits)
+
     def wait(self, event: str, *, count: int = 1, timeout: float = 30) -> Event:
         """The `count`-th event of this kind, once it has happened."""
         give_up = time.monotonic() + timeout
@@ -94,10 +102,10 @@ class Line:
         )
         threading.Thread(target=self._read, daemon=True).start()
 
-    def tell(self, what: str, number: str, behaviour: Mapping[str, object] | None = None) -> None:
+    def tell(self, what: str, number: str, behaviour: Mapping[str, object] | None = None, **more: str) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
-        line = {"do": what, "number": number} | ({} if behaviour is None else {"behaviour": behaviour})
+        line = {"do": what, "number": number, **more} | ({} if behaviour is None else {"behaviour": behaviour})
         self._process.stdin.write(json.dumps(line) + "\n")
         self._process.stdin.flush()
 
