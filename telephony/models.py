@@ -1,7 +1,7 @@
 """Rows of the telephony floor. Hot tables (calls, legs, queue entries) hold only what is alive.
 
-Those of virtual queues and access numbers stand in `telephony.queue_models` and `telephony.access_models`, and are
-imported from here as the others.
+Those of virtual queues, access numbers and calls that arrived stand in files of their own (`telephony.queue_models`,
+`telephony.access_models`, `telephony.inbound_models`), and are imported from here as the others.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from telephony.brake_models import BrakeRelease as BrakeRelease
 from telephony.brake_models import DialCount as DialCount
 from telephony.brake_models import NumberDials as NumberDials
 from telephony.events import Party
+from telephony.inbound_models import ArrivedCall as ArrivedCall
 from telephony.queue_models import HourMeasure as HourMeasure
 from telephony.queue_models import Prediction as Prediction
 from telephony.queue_models import QueueAccuracy as QueueAccuracy
