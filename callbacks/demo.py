@@ -26,6 +26,7 @@ from telephony.models import Agent, AgentGroup, RoutePoint, Switch, VirtualQueue
 SWITCH = "SIP_Switch"
 AGENTS = ("kate", "omar", "mia")
 KEY_NAME = "demo"
+PAGE_KEY_NAME = "demo web page"
 IMMEDIATE = "voice-userterm-immediate"
 SCHEDULED = "user-scheduled"
 
@@ -95,6 +96,7 @@ def load(folder: Path, now: datetime) -> None:
             )
         _logins(known, folder)
         _api_key(known, folder)
+        _page_key()
     for agent in Agent.objects.filter(name__in=AGENTS, sip_address__startswith="sim:"):
         # One who is on a call, after a restart in the middle of it, is ready again when that has ended.
         with suppress(agents.AgentBusy):
@@ -135,3 +137,10 @@ def _api_key(known: Secrets, folder: Path) -> None:
     ApiKey.objects.filter(name=KEY_NAME, revoked=False).update(revoked=True)
     _, known.api_key = ApiKey.objects.create_key(name=KEY_NAME, scopes=[START, QUERY])
     known.write(folder)
+
+
+def _page_key() -> None:
+    """The key of the demo's web page, which everybody may read."""
+    if not ApiKey.objects.filter(name=PAGE_KEY_NAME, is_public=True, revoked=False).exists():
+        key, _ = ApiKey.objects.create_key(name=PAGE_KEY_NAME, scopes=[START], is_public=True)
+        key.services.add(ConfiguredService.objects.get(name=IMMEDIATE))

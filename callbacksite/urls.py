@@ -4,6 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from callbacks.demo_views import page as demo_page
 from callbacks.push.views import answer
 from callbacks.status.views import notifications, resend
 from callbacks.views import SignIn, home, queue_estimates
@@ -20,6 +21,7 @@ urlpatterns = [
     path("notifications/", notifications, name="notifications"),
     path("notifications/resend/", resend, name="notifications-resend"),
     path("desk/", include("telephony.urls")),
+    path("demo/", demo_page, name="demo-page"),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(template_name="api_docs.html"), name="api-docs"),

@@ -32,16 +32,13 @@
       position: "You are number {position} in the line. It takes about {minutes} minutes.",
       soon: "You are number {position} in the line. It takes about a minute.",
       move: "Choose another time",
-      moveNow: "Move the call",
       back: "Back",
       cancel: "Cancel the call",
-      cancelSure: "Yes, cancel the call",
       sure: "Do you want us not to call you?",
-      keep: "No, keep it",
       cancelled: "The call is cancelled.",
       again: "Ask for another call",
       over: "This call is over or can no longer be changed.",
-      full: "This time is no longer free. These are:",
+      full: "We cannot call then. These times are free:",
       offline: "The service cannot be reached. Check your connection and try again.",
       tooMany: "There were too many requests. Try again in a few minutes.",
       captcha: "Please show first that you are not a machine.",
@@ -65,16 +62,13 @@
       position: "Sie sind Nummer {position} in der Warteschlange. Es dauert etwa {minutes} Minuten.",
       soon: "Sie sind Nummer {position} in der Warteschlange. Es dauert etwa eine Minute.",
       move: "Andere Zeit wählen",
-      moveNow: "Anruf verlegen",
       back: "Zurück",
       cancel: "Anruf absagen",
-      cancelSure: "Ja, Anruf absagen",
       sure: "Sollen wir Sie nicht anrufen?",
-      keep: "Nein, dabei bleiben",
       cancelled: "Der Anruf ist abgesagt.",
       again: "Um einen anderen Anruf bitten",
       over: "Dieser Anruf ist vorbei oder kann nicht mehr geändert werden.",
-      full: "Diese Zeit ist nicht mehr frei. Frei sind:",
+      full: "Dann können wir nicht anrufen. Frei sind diese Zeiten:",
       offline: "Der Dienst ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es noch einmal.",
       tooMany: "Das waren zu viele Anfragen. Versuchen Sie es in einigen Minuten noch einmal.",
       captcha: "Bitte zeigen Sie zuerst, dass Sie keine Maschine sind.",
@@ -98,16 +92,13 @@
       position: "Vous êtes numéro {position} dans la file. Il faut environ {minutes} minutes.",
       soon: "Vous êtes numéro {position} dans la file. Il faut environ une minute.",
       move: "Choisir un autre horaire",
-      moveNow: "Déplacer l’appel",
       back: "Retour",
       cancel: "Annuler l’appel",
-      cancelSure: "Oui, annuler l’appel",
       sure: "Voulez-vous que nous n’appelions pas ?",
-      keep: "Non, le garder",
       cancelled: "L’appel est annulé.",
       again: "Demander un autre appel",
       over: "Cet appel est terminé ou ne peut plus être modifié.",
-      full: "Cet horaire n’est plus libre. Sont libres :",
+      full: "Nous ne pouvons pas appeler alors. Ces horaires sont libres :",
       offline: "Le service est injoignable. Vérifiez votre connexion et réessayez.",
       tooMany: "Il y a eu trop de demandes. Réessayez dans quelques minutes.",
       captcha: "Montrez d’abord que vous n’êtes pas une machine.",
@@ -239,6 +230,8 @@
         this.said.textContent = "";
         if (error instanceof Refused && error.availability && this.times) {
           this.times.offer(Object.keys(error.availability).filter((time) => error.availability[time] > 0));
+          // Also who wanted a call at once, while nobody is there.
+          this.later?.();
           this.fault.textContent = text(this.times.any ? "full" : "noTimes");
         } else if (error instanceof Refused && error.status === 429) this.fault.textContent = text("tooMany");
         else if (error instanceof Refused) this.fault.textContent = text("failed", { message: error.message });
@@ -268,6 +261,10 @@
         times.element, send,
       );
       times.element.hidden = true;
+      this.later = () => {
+        form.querySelector("[value=later]").checked = this.times.any;
+        times.element.hidden = !later();
+      };
       // The same for every try of one wish: what arrived although no answer came back is not booked twice.
       let wish = "", key = "";
       form.addEventListener("submit", (event) => {
@@ -332,7 +329,7 @@
 
     showMove() {
       const times = (this.times = new Times(() => this.held.number));
-      const move = make("button", { class: "main" }, text("moveNow"));
+      const move = make("button", { class: "main" }, text("move"));
       const form = make("form", {}, times.element, move, make("button", { type: "button", onclick: () => this.showHeld(true) }, text("back")));
       form.addEventListener("submit", (event) => {
         event.preventDefault();
@@ -352,7 +349,7 @@
 
     showCancel() {
       const question = make("p", {}, text("sure"));
-      const sure = make("button", { type: "button", class: "main" }, text("cancelSure"));
+      const sure = make("button", { type: "button", class: "main" }, text("cancel"));
       sure.addEventListener("click", () =>
         this.attempt(sure, async () => {
           await this.change("DELETE");
@@ -360,7 +357,7 @@
           this.showOver("cancelled");
         }),
       );
-      this.show(question, sure, make("button", { type: "button", onclick: () => this.showHeld(true) }, text("keep")));
+      this.show(question, sure, make("button", { type: "button", onclick: () => this.showHeld(true) }, text("back")));
       this.lead(question);
     }
 

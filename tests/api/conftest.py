@@ -71,6 +71,10 @@ def book(service: ConfiguredService, time: datetime, places: int) -> list[str]:
 
 @pytest.fixture
 def telephony(db: None) -> None:
+    furnish_telephony()
+
+
+def furnish_telephony() -> None:
     switch = Switch.objects.create(name="SIP_Switch", kind=Switch.Kind.SIMULATOR)
     RoutePoint.objects.create(name="8999", switch=switch)
     VirtualQueue.objects.create(name="Billing_VQ")

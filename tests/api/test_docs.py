@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,13 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.test import Client
+from pytest_django.live_server_helper import LiveServer
 
 from callbacks import queries
 from callbacks.api import bodies, offering, position, ranges
 from callbacks.models import Callback
-from tests.api.conftest import make_capacity, make_office, make_service, playing
+from services.models import START, ApiKey
+from tests.api.conftest import furnish_telephony, make_capacity, make_office, make_service, playing
 from tests.api.test_seeds import multipart
 from tests.world import World
 
@@ -139,3 +143,19 @@ def test_the_limits_of_the_page() -> None:
     assert f"At most {offering.MOST_SLOTS} are answered" in text
     assert f"at most {ranges.MOST_DAYS} days after the start" in text
     assert f"{position.UNKNOWN} when nobody is logged in" in text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_python_of_the_page_starts_a_callback_once(live_server: LiveServer) -> None:
+    furnish_telephony()
+    make_service("voice-userterm-immediate")
+    _, key = ApiKey.objects.create_key(name="app", scopes=[START])
+    (source,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    environment = {"BASE": f"{live_server.url}/genesys/1", "KEY": key, "no_proxy": "*"}
+    ids = {
+        subprocess.run(
+            [sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=True, timeout=60
+        ).stdout.strip()
+        for _ in range(2)
+    }
+    assert ids == {Callback.objects.get().pk}

@@ -31,6 +31,11 @@ REQUEST = {
     "_device_notification_id": "b16416334828b1d26ef14f329628b55b5a8c631d8928a371a5584722dd7fb673",
     "_device_os": "iOS",
 }
+# What is shown at the end, and the names of their addresses.
+_PAGES = (
+    *(("A customer", "demo-page"), ("Callbacks", "callback-list")),
+    *(("Agent's desk", "desk"), ("Admin", "admin:index")),
+)
 LISTENING_SECONDS = 15.0
 CALL_SECONDS = 60.0
 LOOK_SECONDS = 0.1
@@ -79,7 +84,7 @@ class Command(BaseCommand):
 
     def _show(self, url: str, known: demo.Secrets) -> None:
         self.stdout.write(f"\nWeb            {url}/")
-        for label, name in (("Callbacks", "callback-list"), ("Agent's desk", "desk"), ("Admin", "admin:index")):
+        for label, name in _PAGES:
             self.stdout.write(f"{label:<14} {url}{reverse(name)}")
         self.stdout.write(f"{'API':<14} {url}{reverse('api-docs')}\n\nLogins, only of this demo:")
         for name, what in (("admin", "administrator"), ("sam", "supervisor"), ("kate", "agent")):
