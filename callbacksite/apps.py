@@ -5,4 +5,7 @@ class CallbacksiteConfig(AppConfig):
     name = "callbacksite"
 
     def ready(self) -> None:
-        from callbacksite import checks  # noqa: F401 (importing them registers them)
+        from callbacks.api import status
+        from callbacksite import checks, health  # noqa: F401 (importing checks registers them)
+
+        status.register(health.is_ready)

@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from services.catalogue import CALLBACK_OPTIONS, CAPACITY_OPTIONS, OFFICE_HOURS_OPTIONS, SECTIONS, Option
+from services.catalogue import (
+    CALLBACK_OPTIONS,
+    CAPACITY_OPTIONS,
+    OFFICE_HOURS_OPTIONS,
+    SECTIONS,
+    Option,
+    interactions,
+)
 from services.configurations import CALLBACK_CONFIGURATIONS, CUSTOM, CommonDefaultConfiguration
 from services.rules import CALLBACK_RULES, CAPACITY_RULES, OFFICE_HOURS_RULES, Rule
 
@@ -109,5 +116,25 @@ CAPACITY = ServiceType(
     sections=tuple(dict.fromkeys(option.section for option in CAPACITY_OPTIONS)),
     rules=CAPACITY_RULES,
 )
-for _type in (CALLBACK, OFFICE_HOURS, CAPACITY):
+
+
+def _builtin(name: str, label: str, options: tuple[Option, ...]) -> ServiceType:
+    return ServiceType(
+        name=name,
+        label=label,
+        url="service/",
+        options=options,
+        configurations=(CUSTOM,),
+        sections=tuple(dict.fromkeys(option.section for option in options)),
+    )
+
+
+REQUEST_INTERACTION = _builtin("request-interaction", "access numbers on request", interactions.REQUEST_INTERACTION)
+REQUEST_ACCESS = _builtin("request-access", "access numbers for what was requested", interactions.REQUEST_ACCESS)
+MATCH_INTERACTION = _builtin("match-interaction", "finding who calls", interactions.MATCH_INTERACTION)
+GET = _builtin("get", "telling whether the system works", interactions.GET)
+HELLO = _builtin("hello", "saying hello", interactions.HELLO)
+# Those that answer by themselves, without a callback.
+BUILTIN = (OFFICE_HOURS, CAPACITY, REQUEST_INTERACTION, REQUEST_ACCESS, MATCH_INTERACTION, GET, HELLO)
+for _type in (CALLBACK, *BUILTIN):
     register(_type)

@@ -18,6 +18,8 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from services import resolution
+from services.catalogue import OptionError, list_option
+from services.catalogue.sections import ANY
 from services.models import ConfiguredService, NamedList, Section
 from services.resolution import Origin
 from telephony import access_codes, numbers
@@ -31,7 +33,6 @@ LIST = "GMS_Resources"
 # The vendor's (request-access): codes of that many digits, bookings of that many seconds, where nothing else is said.
 CODE_LENGTH = 6
 SECONDS = 30
-SHORTEST, LONGEST = 5, 1800
 _OPTIONS = frozenset({"_allocation", "_booking_expiration_timeout"})
 # As many digits of two numbers have to be equal from the end, where they are written with and without a country code.
 _FEWEST_EQUAL = 7
@@ -58,7 +59,7 @@ class Exhausted(Exception):
 
 @dataclass(frozen=True)
 class Pool:
-    """The numbers of a group as they are configured. `seconds` 0: it does not say how long a booking lasts."""
+    """The numbers of a group as they are configured; `seconds` is how long a booking lasts unless a service says."""
 
     group: str
     allocation: str
@@ -96,12 +97,12 @@ def pool(group: str) -> Pool:
     found = tuple(dict.fromkeys(_numbers_in(texts or {})))
     if texts is None or not found:
         raise UnknownGroup(group)
-    allocation = texts.get("_allocation", "").strip().upper()
+    seconds = _read("GMS_Resources", "_booking_expiration_timeout", texts)
     return Pool(
         group=group,
         # What cannot be read keeps the promise that nobody else is given the number.
-        allocation=allocation if allocation in {"RANDOM", "LOCAL"} else "CLUSTER",
-        seconds=_seconds_in(texts),
+        allocation=str(_read("GMS_Resources", "_allocation", texts) or "CLUSTER"),
+        seconds=seconds if isinstance(seconds, int) else SECONDS,
         numbers=found,
     )
 
@@ -131,13 +132,13 @@ def book(*, group: str, owner: str, phone_number: str, code_length: int, seconds
     4. Whoever lost a race looks again; nothing free and nothing expired means that the pool is exhausted.
     """
     of = pool(group)
-    codes = access_codes.codes(code_length, _prefix()) if code_length else None
+    codes = access_codes.codes(code_length, _text("server", "access_code_prefix")) if code_length else None
     wanted = AccessBooking(
         owner=owner,
         group=group,
         shared=of.allocation == "RANDOM" and codes is None,
         phone_number=numbers.normalised(phone_number),
-        expires_at=now + timedelta(seconds=seconds or of.seconds or SECONDS),
+        expires_at=now + timedelta(seconds=seconds or of.seconds),
     )
     with transaction.atomic():
         for _ in range(_MOST_TRIES):
@@ -194,6 +195,19 @@ def match_code(*, access_number: str, code: str, now: datetime) -> str:
     return owner or ""
 
 
+def owner_of(*, access_number: str, phone_number: str, now: datetime) -> str:
+    """As match(), for a system that answers calls itself and has no code: the only owner of one is who is meant."""
+    if owner := match(access_number=access_number, phone_number=phone_number, now=now).owner:
+        return owner
+    caller = numbers.normalised(phone_number)
+    rows = [
+        row
+        for row in _live(access_number, now)[:_BATCH]
+        if not caller or not row.phone_number or same_line(caller, row.phone_number)
+    ]
+    return rows[0].owner if len(rows) == 1 else ""
+
+
 def health(group: str, now: datetime) -> Health | None:
     """How full a pool is; None for one that books nothing. Raises UnknownGroup."""
     of = pool(group)
@@ -232,9 +246,13 @@ def _numbers_in(texts: dict[str, str]) -> list[str]:
     return [number for text in given if (number := numbers.normalised(text))]
 
 
-def _seconds_in(texts: dict[str, str]) -> int:
-    text = str(texts.get("_booking_expiration_timeout", "")).strip()
-    return int(text) if text.isascii() and text.isdigit() and SHORTEST <= int(text) <= LONGEST else 0
+def _read(list_name: str, key: str, texts: dict[str, str]) -> object:
+    """The value of a key of a pool; None where it has none that can be read."""
+    option = list_option(list_name, ANY, key)
+    try:
+        return option.value(str(texts.get(key, "")) or option.default) if option else None
+    except OptionError:
+        return None
 
 
 def _live(access_number: str, now: datetime) -> QuerySet[AccessBooking]:
@@ -244,9 +262,9 @@ def _live(access_number: str, now: datetime) -> QuerySet[AccessBooking]:
     return AccessBooking.objects.filter(number__in=alike | {called}, expires_at__gt=now)
 
 
-def _prefix() -> str:
-    row = Section.objects.filter(name="server").values_list("options", flat=True).first() or {}
-    return str(row.get("access_code_prefix", "")).strip()
+def _text(section: str, key: str) -> str:
+    row = Section.objects.filter(name=section).values_list("options", flat=True).first() or {}
+    return str(row.get(key, "")).strip()
 
 
 def _free(of: Pool, wanted: AccessBooking, codes: Codes | None, now: datetime) -> tuple[str, str] | None:
@@ -255,9 +273,8 @@ def _free(of: Pool, wanted: AccessBooking, codes: Codes | None, now: datetime) -
         return secrets.choice(of.numbers), ""
     if codes is None:
         return _first(_FREE_NUMBER, [list(of.numbers), now])
-    return _first(_FREE_CODE, [list(of.numbers), codes.few(), now]) or _first(
-        _FREE_CODE, [list(of.numbers), codes.many(), now]
-    )
+    few = _first(f"{_FREE_CODE} {_SPREAD} LIMIT 1", [list(of.numbers), codes.few(), now])
+    return few or _first(f"{_FREE_CODE} LIMIT 1", [list(of.numbers), codes.many(), now])
 
 
 def _taken_from_expired(of: Pool, codes: Codes | None, now: datetime) -> tuple[str, str] | None:
@@ -294,7 +311,6 @@ _FREE_NUMBER = """
     )
     ORDER BY random() LIMIT 1
 """
-# Number by number, so that codes leave as many numbers as possible to those who need one for themselves.
 _FREE_CODE = """
     SELECT pool.number, code FROM unnest(%s::text[]) AS pool (number), unnest(%s::text[]) AS codes (code)
     WHERE NOT EXISTS (
@@ -302,7 +318,10 @@ _FREE_CODE = """
         WHERE held.number = pool.number AND NOT held.shared
         AND (held.code = codes.code OR held.code = '' AND held.expires_at > %s)
     )
-    LIMIT 1
+"""
+# Numbers are shared only when there are no others: whoever asks by number alone then hears of one owner.
+_SPREAD = """
+    ORDER BY EXISTS (SELECT FROM telephony_accessbooking AS held WHERE held.number = pool.number), random()
 """
 _EXPIRED = """
     DELETE FROM telephony_accessbooking WHERE owner = (

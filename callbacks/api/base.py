@@ -20,7 +20,7 @@ from callbacks.api.public_keys import PublicKeyThrottle
 from callbacks.models import Callback
 from services import kinds
 from services.models import ApiKey, ConfiguredService
-from services.types import CALLBACK, CAPACITY, OFFICE_HOURS
+from services.types import BUILTIN, CALLBACK
 
 _CALLBACK_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
@@ -88,7 +88,7 @@ def service_of(
 
 def _of_another_type(name: str, key: ApiKey | None) -> ApiError:
     """What to say where no service of the wanted type has this name: a client may have taken the wrong one of two."""
-    other = access.service_of_name(name, key, (OFFICE_HOURS.name, CAPACITY.name))
+    other = access.service_of_name(name, key, [each.name for each in BUILTIN])
     return errors.is_no_callback_service(other[0]) if other and other[1] else errors.service_not_found(name)
 
 

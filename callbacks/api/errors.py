@@ -22,7 +22,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from callbacks import actions
+from callbacks import actions, storage
 from callbacks.api import headers
 from callbacks.api.written import free_places
 from callbacks.limits import LimitReached, idempotency
@@ -32,6 +32,7 @@ from services.catalogue import OptionError
 from services.kinds import UnknownKind
 from services.models import ConfiguredService
 from services.types import UnknownType, service_type
+from telephony import access
 
 logger = logging.getLogger(__name__)
 
@@ -165,6 +166,16 @@ def _of_verb(error: Exception) -> _Answer | None:
         case idempotency.KeyReused():
             text = f"The {headers.IDEMPOTENCY_KEY} {error} was used with another request. Use a new one for each."
             return _Answer(422, GENERAL, text)
+        case access.Exhausted() | storage.ClientFull():
+            return _Answer(503, UNAVAILABLE, str(error))
+        case access.UnknownGroup():
+            return _misconfigured(error)
+        case access.PrefixTooLong():
+            return _Answer(500, "java.lang.IllegalArgumentException", str(error))
+        case access.PrefixTooLarge():
+            return _Answer(500, "java.lang.NumberFormatException", str(error))
+        case storage.AreaFull():
+            return _Answer(413, GENERAL, str(error))
         case actions.ServiceGone():
             return _of_verb(service_not_found(str(error)))
         case actions.NotFound():

@@ -37,6 +37,10 @@ class OfficeHours(serializers.Serializer[Any]):
     periods = Period(many=True, help_text="When it is open; empty: closed.")
 
 
+class Status(serializers.Serializer[Any]):
+    online = serializers.BooleanField(help_text="True while everything works.")
+
+
 class CapacityPeriod(serializers.Serializer[Any]):
     start = serializers.CharField(help_text="UTC.")
     end = serializers.CharField(help_text="UTC; the period ends before this moment.")
@@ -126,9 +130,10 @@ SLOTS = extend_schema(
 )
 BUILTIN = extend_schema(
     operation_id="ask_service",
-    summary="When an office is open; what a capacity service allows",
-    description="For services of the types office-hours and capacity. Without an end an office-hours service answers "
-    "with the open period around that moment, as far as a day before and after it.",
+    summary="When an office is open; what a capacity service allows; whether the system works",
+    description="For services of the types office-hours, capacity and get. Without an end an office-hours service "
+    "answers with the open period around that moment, as far as a day before and after it. A get service answers with "
+    "the status _online_code or _offline_code.",
     parameters=[
         NAME,
         _query(
@@ -143,11 +148,12 @@ BUILTIN = extend_schema(
         (200, JSON): response(
             PolymorphicProxySerializer(
                 component_name="BuiltinAnswer",
-                serializers=[OfficeHours, CapacityPeriod(many=True)],
+                serializers=[OfficeHours, CapacityPeriod(many=True), Status],
                 resource_type_field_name=None,
                 many=False,
             ),
             "Of office hours the open periods, of a capacity service a list of periods with their numbers.",
+            Whether_it_works={"online": True},
             Office_hours={
                 "error": None,
                 "periods": [{"start": "2014-07-30T06:00:00.000Z", "end": "2014-07-30T18:00:00.000Z"}],
@@ -159,6 +165,7 @@ BUILTIN = extend_schema(
         ),
         **REFUSED,
         (404, JSON): error("There is no such service, or it is a callback service."),
+        (405, JSON): error("The service is started by POST."),
         (503, JSON): error("The service is not configured correctly."),
     },
     tags=["availability"],

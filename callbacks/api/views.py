@@ -10,12 +10,13 @@ from rest_framework.viewsets import ViewSet
 from structlog.contextvars import bind_contextvars
 
 from callbacks import actions, dialogs
-from callbacks.api import access, answers, bodies, headers, lookup, schema, updates, values
+from callbacks.api import access, answers, bodies, headers, interactions, lookup, redirects, schema, updates, values
 from callbacks.api.base import ApiView, service_of, visible_callback, visible_service
 from callbacks.api.records import records
 from callbacks.limits import idempotency
 from callbacks.models import limits_of
 from services.models import QUERY, START, ConfiguredService
+from services.types import CALLBACK
 
 
 class CallbackViewSet(ApiView, ViewSet):
@@ -35,7 +36,10 @@ class CallbackViewSet(ApiView, ViewSet):
         service, is_open = service_of(name, key)
         if not is_open:
             raise exceptions.PermissionDenied
-        parameters, now = bodies.from_body(request._request), timezone.now()
+        now = timezone.now()
+        service, parameters = redirects.followed(service, bodies.from_body(request._request), key)
+        if service.type != CALLBACK.name:
+            return Response(interactions.answer(service, parameters, key, now))
         once = idempotency.once(
             request.headers.get(headers.IDEMPOTENCY_KEY),
             client=access.actor(key) if key is None else f"{access.actor(key)} {key.pk}",

@@ -1,4 +1,4 @@
-"""What the services have in common that answer by themselves, without a call: office hours, capacity."""
+"""What the services have in common that answer by themselves, without a call."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from services.kinds import TIME_ZONE
 GENERAL = "General"
 
 
-def builtin(service: str, *, zone_of: str) -> tuple[Option, ...]:
-    """The first options of such a type; `zone_of` says whose time zone it is."""
+def basics(service: str, *, runs: str = "builtin") -> tuple[Option, ...]:
+    """What says which type it is; `runs` is where the vendor's system runs it."""
     return (
         Option(
             name="_type",
             kind=kinds.choice("builtin", "ors"),
             section=GENERAL,
-            default="builtin",
+            default=runs,
             mandatory=True,
             advanced=True,
             help="Where the vendor's system runs the service. Kept for compatibility; both words mean the same here.",
@@ -31,6 +31,13 @@ def builtin(service: str, *, zone_of: str) -> tuple[Option, ...]:
             advanced=True,
             help="The application behind the service.",
         ),
+    )
+
+
+def builtin(service: str, *, zone_of: str) -> tuple[Option, ...]:
+    """The first options of services that say when; `zone_of` says whose time zone it is."""
+    return (
+        *basics(service),
         Option(
             name="_ttl",
             kind=kinds.seconds(1, 10 * YEAR),

@@ -103,14 +103,20 @@ def test_with_codes_a_number_serves_as_many_as_there_are_codes(db: None, allocat
     assert access.booking_of("owner0") is None
 
 
+def test_codes_share_a_number_only_when_there_is_no_other(db: None) -> None:
+    make_pool("8001", "8002")
+    assert {book(owner, code_length=4).number for owner in ("ada", "bob")} == {"8001", "8002"}
+    assert book("cyd", code_length=4).number in {"8001", "8002"}
+
+
 def test_who_needs_a_number_without_a_code_gets_one_without_codes(db: None) -> None:
     make_pool("8001", "8002")
-    coded = {book(f"owner{n}", code_length=4).number for n in range(5)}
-    assert coded == {"8001"}
-    assert book("ada").number == "8002"
+    coded = book("ada", code_length=4).number
+    other = {"8001": "8002", "8002": "8001"}[coded]
+    assert book("bob").number == other
     with pytest.raises(Exhausted):
-        book("bob")
-    assert book("cyd", code_length=4).number == "8001"
+        book("cyd")
+    assert book("dan", code_length=4).number == coded
 
 
 @pytest.mark.parametrize(
@@ -195,12 +201,24 @@ class TestMatching:
         assert match("8001", ADA) == Match("ada", needs_code=False)
 
 
+def test_who_asks_no_code_is_told_the_only_owner_of_one(db: None) -> None:
+    make_pool("8001")
+    asked: dict[str, Any] = {"access_number": "8001", "now": NOON}
+    book("ada", ADA, code_length=4)
+    assert access.owner_of(phone_number="", **asked) == access.owner_of(phone_number=ADA, **asked) == "ada"
+    assert access.owner_of(phone_number=BOB, **asked) == ""
+    book("bob", BOB, code_length=4)
+    assert access.owner_of(phone_number="", **asked) == ""
+    assert access.owner_of(phone_number=BOB, **asked) == "bob"
+    book("cyd", group="DNIS", code_length=4)
+    assert access.owner_of(phone_number=BOB, **asked) == ""
+
+
 def test_pool_health_counts_numbers_that_are_held(db: None) -> None:
     make_pool("8001", "8002", "8003")
-    for owner in ("ada", "bob"):
+    for owner in ("ada", "bob", "cyd", "dan"):
         book(owner, code_length=4)
-    book("cyd")
-    assert access.health("DNIS", NOON) == Health(size=3, booked=2)
+    assert access.health("DNIS", NOON) == Health(size=3, booked=3)
     assert access.health("DNIS", NOON + 30 * SECOND) == Health(size=3, booked=0)
     make_pool("8001", allocation="RANDOM")
     assert access.health("DNIS", NOON) is None
