@@ -140,12 +140,6 @@ OTHER_TYPES: tuple[NoEffect, ...] = (
 
 SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
     NoEffect(
-        why="the queries over all services",
-        coming=True,
-        place="[callback]",
-        listed="filter-keys returned-keys",
-    ),
-    NoEffect(
         why="the supervisors' list of callbacks",
         coming=True,
         place="[callback]",
@@ -174,12 +168,6 @@ SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
         why="for the vendor's orchestration server",
         place="[ors]",
         listed="max_ors_request_attempts",
-    ),
-    NoEffect(
-        why="the administration requests",
-        coming=True,
-        place="[lab]",
-        listed="disable-bulk-cancel-and-export-callback",
     ),
     NoEffect(
         why="ports are opened by the web server in front",

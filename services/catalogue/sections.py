@@ -148,13 +148,15 @@ _OF_ALL_CALLBACKS = (
         name="filter-keys",
         kind=KEYS,
         section=_CALLBACK,
-        help="Request keys by which the queues of all services can be filtered.",
+        default="_callback_state,_callback_reason,_request_queue_time_stat,_request_ewt_service,_vq",
+        help="Keys by which the query of queues can be filtered.",
     ),
     Option(
         name="returned-keys",
         kind=KEYS,
         section=_CALLBACK,
-        help="Request keys that answers about callbacks contain, beside those of _customer_lookup_keys.",
+        default="_desired_time,_callback_state,_callback_reason",
+        help="Request keys that records of callbacks contain, beside those of _customer_lookup_keys.",
     ),
     Option(
         name="callback_column_alias",
@@ -240,7 +242,7 @@ _OF_THE_SERVER = (
         kind=BOOLEAN,
         section="lab",
         default="false",
-        help="true: callbacks cannot be cancelled or exported many at a time.",
+        help="true: callbacks cannot be cancelled many at a time, nor cancelled ones exported.",
     ),
     Option(
         name=ANY,

@@ -21,6 +21,11 @@ from tests.api.test_seeds import IMMEDIATE
 
 NUMBER = {"_customer_number": "5115"}
 ACCESS = "java.rmi.AccessException"
+ADMINISTRATION = "/genesys/1/admin/callback"
+# These are about all that the client sees, be it nothing.
+ABOUT_ALL = {"find", "queues", "watermarks", "cancel_many", "report_cancelled"}
+# After these a callback has no position, and is not found among the live.
+LAST = ["cancel", "served", "cancel_many"]
 
 
 @pytest.fixture
@@ -54,6 +59,14 @@ def send(client: Client, action: str, known: str) -> Any:
             return client.get(f"/genesys/1/service/{known}/dialog")
         case "check_queue_position":
             return client.get(f"/genesys/1/service/{known}/check-queue-position")
+        case "served":
+            return client.post(f"{IMMEDIATE}/{known}/served")
+        case "queues" | "watermarks":
+            return client.get(f"{ADMINISTRATION}/{action}")
+        case "cancel_many":
+            return client.post(f"{ADMINISTRATION}/cancel", {"ids": [known]}, content_type="application/json")
+        case "report_cancelled":
+            return client.post(f"{ADMINISTRATION}/reportcancelled", {}, content_type="application/json")
     raise AssertionError(f"no request is known for {action}: add one, and what each scope may")
 
 
@@ -71,6 +84,11 @@ TABLE = {
     "snooze": START,
     "dialog": START,
     "check_queue_position": START,
+    "served": START,
+    "queues": ADMIN,
+    "watermarks": ADMIN,
+    "cancel_many": ADMIN,
+    "report_cancelled": ADMIN,
 }
 # Nobody is being asked in these stories: who may do so is told that it is not the time.
 ALLOWED = {"connect": 400, "snooze": 400}
@@ -134,7 +152,8 @@ def test_anonymous_clients_where_the_operator_lets_them(
 ) -> None:
     settings.API_ALLOW_ANONYMOUS = True
 
-    assert send(stranger, action, known).status_code == ALLOWED.get(action, 200)
+    expected = 401 if TABLE[action] == ADMIN else ALLOWED.get(action, 200)
+    assert send(stranger, action, known).status_code == expected
 
 
 def test_the_administration_is_never_open(settings: Settings) -> None:
@@ -167,11 +186,15 @@ def test_a_key_that_cannot_be_used(settings: Settings, known: str, action: str, 
 
 def test_a_key_limited_to_another_service(known: str) -> None:
     other = make_service("sales")
-    limited = client_with(START, QUERY, services=(other,))
+    limited = client_with(START, QUERY, ADMIN, services=(other,))
 
     assert send(limited, "start", known).status_code == 403
     assert send(limited, "find", known).json() == []
-    for action in TABLE.keys() - {"start", "find"}:
+    assert send(limited, "queues", known).json() == {"sales": []}
+    assert send(limited, "watermarks", known).json() == {"services": {"sales": 0}, "total": 0}
+    assert [each["_ok_title"] for each in send(limited, "cancel_many", known).json()] == ["FAILURE_MISSING"]
+    assert send(limited, "report_cancelled", known).content == b"_service_id\r\n"
+    for action in TABLE.keys() - ABOUT_ALL - {"start"}:
         assert send(limited, action, known).status_code == 404, action
     assert Callback.objects.get().state == "QUEUED"
     assert limited.post("/genesys/1/service/callback/sales", NUMBER).status_code == 200
@@ -179,11 +202,14 @@ def test_a_key_limited_to_another_service(known: str) -> None:
 
 def test_a_key_limited_to_this_service(known: str, service: ConfiguredService) -> None:
     hours = ConfiguredService.objects.get(name="hours")
-    limited = client_with(START, QUERY, services=(service, hours, make_service("sales")))
+    limited = client_with(START, QUERY, ADMIN, services=(service, hours, make_service("sales")))
 
-    # A cancelled one has no position.
-    for action in [action for action in TABLE if action != "cancel"] + ["cancel"]:
+    for action in [action for action in TABLE if action not in LAST]:
         assert send(limited, action, known).status_code == ALLOWED.get(action, 200), action
+    for action in LAST:
+        callback = str(send(limited, "start", known).json()["_id"])
+        assert send(limited, action, callback).status_code == 200, action
+        assert Callback.objects.get(pk=callback).state == "COMPLETED"
 
 
 def test_a_change_of_a_key_takes_effect_at_once(service: ConfiguredService) -> None:
