@@ -47,10 +47,7 @@ CALLBACK: tuple[NoEffect, ...] = (
     NoEffect(
         why="customers who call us",
         coming=True,
-        listed="""
-            _provide_code _access_code_length _resource_group _booking_expiration_timeout
-            _userorig_connect_limit _return_pool_health
-        """,
+        listed="_return_pool_health",
     ),
     NoEffect(
         why="redirected requests",
