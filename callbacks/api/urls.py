@@ -6,6 +6,8 @@ from callbacks.api.base import UnknownPath
 from callbacks.api.builtin_views import BuiltinViewSet
 from callbacks.api.comet_views import CometViewSet
 from callbacks.api.device_views import DeviceViewSet
+from callbacks.api.phone_views import PhoneViewSet
+from callbacks.api.storage_views import RequestStorageViewSet, StorageViewSet
 from callbacks.api.views import CallbackViewSet
 
 urlpatterns = [
@@ -43,7 +45,7 @@ urlpatterns = [
         CallbackViewSet.as_view({"post": "served"}),
         name="served",
     ),
-    path("1/service/<str:name>", BuiltinViewSet.as_view({"get": "ask"}), name="builtin-service"),
+    path("1/service/<str:name>", BuiltinViewSet.as_view({"get": "ask", "post": "start"}), name="builtin-service"),
     path(
         "1/service/<str:callback_id>/connect",
         DeviceViewSet.as_view({"get": "connect", "post": "connect"}),
@@ -56,6 +58,37 @@ urlpatterns = [
         DeviceViewSet.as_view({"get": "check_queue_position", "post": "check_queue_position"}),
         name="check-queue-position",
     ),
+    path(
+        "1/service/<str:callback_id>/storage",
+        RequestStorageViewSet.as_view({"get": "read", "post": "write"}),
+        name="request-storage",
+    ),
+    path(
+        "1/service/<str:callback_id>/storage/binary/<str:key>",
+        RequestStorageViewSet.as_view({"get": "read_value"}),
+        name="request-storage-binary",
+    ),
+    path(
+        "1/service/<str:callback_id>/storage/<str:key>",
+        RequestStorageViewSet.as_view({"get": "read_value", "delete": "delete_value"}),
+        name="request-storage-value",
+    ),
+    path(
+        "1/storage/binary/<str:storage_id>/<str:key>",
+        StorageViewSet.as_view({"get": "read_value"}),
+        name="storage-binary",
+    ),
+    path(
+        "1/storage/<str:storage_id>",
+        StorageViewSet.as_view({"get": "read", "post": "create", "delete": "delete"}),
+        name="storage",
+    ),
+    path(
+        "1/storage/<str:storage_id>/<str:key>",
+        StorageViewSet.as_view({"get": "read_value", "post": "update"}),
+        name="storage-value",
+    ),
+    path("1/phonenumber", PhoneViewSet.as_view({"get": "look_up"}), name="phone-number"),
     path("cometd", CometViewSet.as_view({"post": "exchange"}), name="comet"),
     # CometD's clients append what they send; it is the same place.
     re_path(

@@ -45,14 +45,8 @@ CALLBACK: tuple[NoEffect, ...] = (
         listed="_status_notification_provider _status_notification_debug",
     ),
     NoEffect(
-        why="customers who call us",
-        coming=True,
+        why="for the answers of request-interaction and request-access services",
         listed="_return_pool_health",
-    ),
-    NoEffect(
-        why="redirected requests",
-        coming=True,
-        listed="_redirect",
     ),
     NoEffect(
         why="the roles of supervisors",
@@ -135,6 +129,13 @@ OTHER_TYPES: tuple[NoEffect, ...] = (
     ),
 )
 
+ACCESS_TYPES: tuple[NoEffect, ...] = (
+    NoEffect(
+        why="fixed by the type of the service; kept because exported configurations carry it",
+        listed="_type _service",
+    ),
+)
+
 SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
     NoEffect(
         why="the supervisors' list of callbacks",
@@ -149,12 +150,6 @@ SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
             queue-polling-rate queue-polling-rate-recover log-background-activity _enable_gms_dfm
             _fetch_retry_attempt _fetch_retry_delay _fetch_timeout _services_credentials
         """,
-    ),
-    NoEffect(
-        why="customers who call us",
-        coming=True,
-        place="[server]",
-        listed="access_code_prefix",
     ),
     NoEffect(
         why="set by the environment (docs/operators.md)",
@@ -186,18 +181,15 @@ SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
         place="GMS_Events",
         listed="_status_notification_provider",
     ),
-    NoEffect(
-        why="customers who call us",
-        coming=True,
-        place="GMS_Resources",
-        listed="_allocation _booking_expiration_timeout *",
-    ),
 )
+
+
+_OF_TYPE = {"callback": CALLBACK, "office-hours": OTHER_TYPES, "capacity": OTHER_TYPES}
 
 
 def of_option(type_name: str, name: str) -> NoEffect | None:
     """Why an option of a service of this type has no effect; None when it has one."""
-    return _by_name(CALLBACK if type_name == "callback" else OTHER_TYPES).get(("", name))
+    return _by_name(_OF_TYPE.get(type_name, ACCESS_TYPES)).get(("", name))
 
 
 def of_section_key(option: Option) -> NoEffect | None:
