@@ -157,13 +157,27 @@ class UserFactory(DjangoModelFactory[User]):
 
 
 def supervisor(**fields: Any) -> User:
-    """A user in the group that the migration made; made again where a test that empties the database has run before."""
-    if not Group.objects.filter(name="Supervisor").exists():
-        with connection.schema_editor() as editor:
-            import_module("callbacks.migrations.0002_roles").create_roles(apps, editor)
-            import_module("telephony.migrations.0006_blocked_numbers").let_supervisors_block(apps, editor)
-            import_module("callbacks.migrations.0016_status_notices").let_supervisors_resend(apps, editor)
-            import_module("telephony.migrations.0012_dial_counts").let_supervisors_release(apps, editor)
-    user = UserFactory.create(**{"username": "sue", **fields})
-    user.groups.add(Group.objects.get(name="Supervisor"))
+    """A user in the group that the migrations made."""
+    return _member("Supervisor", **{"username": "sue", **fields})
+
+
+def read_only_supervisor(**fields: Any) -> User:
+    return _member("CallbackReadOnly", **{"username": "rita", **fields})
+
+
+def _member(group: str, **fields: Any) -> User:
+    if not Group.objects.filter(name=group).exists():
+        make_roles()
+    user = UserFactory.create(**fields)
+    user.groups.add(Group.objects.get(name=group))
     return user
+
+
+def make_roles() -> None:
+    """Make the groups again, as the migrations do: a test that empties the database has run before."""
+    with connection.schema_editor() as editor:
+        import_module("callbacks.migrations.0002_roles").create_roles(apps, editor)
+        import_module("telephony.migrations.0006_blocked_numbers").let_supervisors_block(apps, editor)
+        import_module("callbacks.migrations.0016_status_notices").let_supervisors_resend(apps, editor)
+        import_module("telephony.migrations.0012_dial_counts").let_supervisors_release(apps, editor)
+        import_module("callbacks.migrations.0022_read_only_supervisors").create_role(apps, editor)

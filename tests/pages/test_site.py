@@ -3,41 +3,46 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
-from django.db import connection
 from django.template.loader import render_to_string
 from django.test import Client
 
-from tests.factories import PASSWORD, AgentFactory, UserFactory, supervisor
+from tests.factories import PASSWORD, AgentFactory, UserFactory, make_roles, supervisor
 
 pytestmark = pytest.mark.django_db
 
-SUPERVISORS_MAY = ["add_blockednumber", "view_attempt", "view_blockednumber", "view_callback", "view_journalentry"]
+READ_ONLY_MAY = [
+    "view_attempt",
+    "view_blockednumber",
+    "view_brakerelease",
+    "view_callback",
+    "view_dialcount",
+    "view_journalentry",
+    "view_statusnotice",
+]
+SUPERVISORS_MAY = sorted([*READ_ONLY_MAY, "add_blockednumber", "add_brakerelease", "change_statusnotice"])
 
 
-def permissions_of_supervisors() -> list[str]:
-    group = Group.objects.get(name="Supervisor")
-    return sorted(group.permissions.values_list("codename", flat=True))
+def permissions_of(group: str) -> list[str]:
+    return sorted(Group.objects.get(name=group).permissions.values_list("codename", flat=True))
 
 
-def test_the_migration_makes_the_roles() -> None:
-    assert permissions_of_supervisors() == SUPERVISORS_MAY
-    assert not Group.objects.get(name="Agent").permissions.exists()
+def test_the_migrations_make_the_roles() -> None:
+    assert permissions_of("Supervisor") == SUPERVISORS_MAY
+    assert permissions_of("CallbackReadOnly") == READ_ONLY_MAY
+    assert permissions_of("Agent") == []
 
 
 def test_the_roles_are_made_where_no_permission_exists_yet_and_once() -> None:
     Group.objects.all().delete()
     Permission.objects.all().delete()
     for _ in range(2):
-        with connection.schema_editor() as editor:
-            import_module("callbacks.migrations.0002_roles").create_roles(apps, editor)
-            import_module("telephony.migrations.0006_blocked_numbers").let_supervisors_block(apps, editor)
-    assert permissions_of_supervisors() == SUPERVISORS_MAY
-    assert Group.objects.count() == 2
+        make_roles()
+    assert permissions_of("Supervisor") == SUPERVISORS_MAY
+    assert permissions_of("CallbackReadOnly") == READ_ONLY_MAY
+    assert Group.objects.count() == 3
 
 
 def test_the_start_page_is_where_one_works() -> None:
