@@ -11,6 +11,7 @@ from callbacks.limits import number_rules, rules
 from callbacks.limits.number_rules import NumberDisallowed
 from callbacks.limits.rules import Counts, LimitReached, Limits, Window
 from services import resolution
+from services.types import service_type
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Service:
 
 def resolved(own: Mapping[str, str] | None = None, section: Mapping[str, str] | None = None) -> dict[str, object]:
     service = Service(dict(own or {}), {"callback": dict(section or {})})
-    names = [option.name for option in resolution.service_type("callback").options]
+    names = [option.name for option in service_type("callback").options]
     wanted = [name for name in names if "throttle" in name or "queue" in name or name in NUMBER_OPTIONS]
     return {name: resolution.resolve_one(service, name) for name in wanted}
 
