@@ -44,7 +44,7 @@ WORDS: Mapping[str, Meaning] = {
     "OUT_OF_RANGE": Meaning.MESSAGE,
     "UNAUTHENTICATED": Meaning.STALE,
     "PERMISSION_DENIED": Meaning.ACCOUNT,
-    "NOT_FOUND": Meaning.GONE,
+    "NOT_FOUND": Meaning.ACCOUNT,
     "ABORTED": Meaning.LATER,
     "ALREADY_EXISTS": Meaning.MESSAGE,
     "RESOURCE_EXHAUSTED": Meaning.LATER,

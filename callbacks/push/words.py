@@ -18,7 +18,7 @@ class Meaning(Enum):
     LATER = "it asks to try again later"
     # Ours has grown too old; the next attempt brings a new one.
     STALE = "the token has expired"
-    UNKNOWN = "whether it was delivered is unknown"
+    UNKNOWN = "it does not say what became of the message"
 
 
 def failure(service: str, word: str, meaning: Meaning, *, retry_after: float = 0.0) -> Exception:
