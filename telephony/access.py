@@ -112,10 +112,9 @@ def seconds_of(service: ConfiguredService) -> int:
 
     A Common Default Configuration presets what the pool's own value would never get past.
     """
-    name = "_booking_expiration_timeout"
-    if resolution.origins(service)[name].origin is not Origin.SERVICE:
+    if resolution.origins(service)["_booking_expiration_timeout"].origin is not Origin.SERVICE:
         return 0
-    seconds = resolution.resolve_one(service, name)
+    seconds = resolution.resolve_one(service, "_booking_expiration_timeout")
     return seconds if isinstance(seconds, int) else 0
 
 

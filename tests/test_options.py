@@ -12,10 +12,20 @@ import pytest
 
 from services.catalogue import CALLBACK_OPTIONS, LIST_OPTIONS, SECTION_OPTIONS, effects
 from services.catalogue.effects import NoEffect
-from services.types import CAPACITY, OFFICE_HOURS
+from services.types import (
+    CAPACITY,
+    GET,
+    HELLO,
+    MATCH_INTERACTION,
+    OFFICE_HOURS,
+    REQUEST_ACCESS,
+    REQUEST_INTERACTION,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("callbacks", "telephony", "scheduling", "services")
+INTERACTIONS = ROOT / "callbacks" / "api" / "interactions.py"
+ACCESS = "Of request-interaction, request-access, match-interaction, get and hello services"
 # What an option resolved to goes by this name wherever it is read.
 RESOLVED = "resolved"
 
@@ -61,8 +71,8 @@ def lists_named(source: str) -> set[str]:
     return {name for name in LIST_OPTIONS if name in texts}
 
 
-def sources() -> list[str]:
-    paths = [path for floor in FLOORS for path in sorted((ROOT / floor).rglob("*.py"))]
+def sources(*, without: Path | None = None) -> list[str]:
+    paths = [path for floor in FLOORS for path in sorted((ROOT / floor).rglob("*.py")) if path != without]
     return [path.read_text() for path in paths if "migrations" not in path.parts and "catalogue" not in path.parts]
 
 
@@ -79,7 +89,8 @@ def quoted(cell: str) -> list[str]:
 
 
 def test_every_option_of_a_callback_service_acts_or_is_listed() -> None:
-    acting = {name for source in sources() for name in option_names_read(source)}
+    # Options of the same names, of other types.
+    acting = {name for source in sources(without=INTERACTIONS) for name in option_names_read(source)}
     listed = [name for row in rows("Of callback services") for name in quoted(row[0])]
     assert len(listed) == len(set(listed))
     assert set(listed) == {option.name for option in CALLBACK_OPTIONS} - acting
@@ -96,6 +107,15 @@ def test_every_option_of_the_other_types_acts_or_is_listed() -> None:
     assert len(listed) == len(set(listed))
     names = {f"{option.name}<n>" if option.numbered else option.name for option in options}
     assert set(listed) == names - acting
+
+
+def test_every_option_of_the_types_that_give_access_numbers_acts_or_is_listed() -> None:
+    """Those of names and passwords are read for every type in one place."""
+    acting = option_names_read(INTERACTIONS.read_text()) | {"username", "password"}
+    acting |= option_names_read((ROOT / "callbacks" / "api" / "builtin_views.py").read_text())
+    listed = [name for row in rows(ACCESS) for name in quoted(row[0])]
+    types = (REQUEST_INTERACTION, REQUEST_ACCESS, MATCH_INTERACTION, GET, HELLO)
+    assert set(listed) == {option.name for each in types for option in each.options} - acting
 
 
 def test_every_key_of_a_section_or_list_acts_or_is_listed() -> None:
@@ -116,6 +136,7 @@ def test_every_key_of_a_section_or_list_acts_or_is_listed() -> None:
 LISTED = {
     "Of callback services": effects.CALLBACK,
     "Of office hours and capacity services": effects.OTHER_TYPES,
+    ACCESS: effects.ACCESS_TYPES,
     "Of global sections and named lists": effects.SECTIONS_AND_LISTS,
 }
 

@@ -9,7 +9,16 @@ from pathlib import Path
 from services.catalogue import CALLBACK_OPTIONS, LIST_OPTIONS, SECTION_OPTIONS, SECTIONS, Option
 from services.configurations import CALLBACK_CONFIGURATIONS
 from services.models import ApiKey
-from services.types import CALLBACK, CAPACITY, OFFICE_HOURS
+from services.types import (
+    CALLBACK,
+    CAPACITY,
+    GET,
+    HELLO,
+    MATCH_INTERACTION,
+    OFFICE_HOURS,
+    REQUEST_ACCESS,
+    REQUEST_INTERACTION,
+)
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "options.md").read_text()
@@ -63,6 +72,8 @@ def test_the_page_describes_every_option_of_a_callback_service() -> None:
 def test_the_page_describes_the_options_of_the_other_types() -> None:
     assert tables(part("## Office hours services")) == table(OFFICE_HOURS.options)
     assert tables(part("## Capacity services")) == table(CAPACITY.options)
+    for each in (REQUEST_INTERACTION, REQUEST_ACCESS, MATCH_INTERACTION, GET, HELLO):
+        assert tables(part(f"## {each.name.capitalize()} services")) == table(each.options)
 
 
 def test_the_page_describes_what_is_known_of_sections_and_lists() -> None:
@@ -85,6 +96,11 @@ def test_every_type_has_its_chapter() -> None:
         (CALLBACK, "Callback services"),
         (OFFICE_HOURS, "Office hours services"),
         (CAPACITY, "Capacity services"),
+        (REQUEST_INTERACTION, "Request-interaction services"),
+        (REQUEST_ACCESS, "Request-access services"),
+        (MATCH_INTERACTION, "Match-interaction services"),
+        (GET, "Get services"),
+        (HELLO, "Hello services"),
     ):
         assert f"`{service_type.name}`" in part(f"## {heading}")
 
