@@ -100,9 +100,18 @@ class ConfirmationDialog(serializers.Serializer[Any]):
 
 class Started(serializers.Serializer[Any]):
     _dialog_id = serializers.CharField(required=False)
-    _action = serializers.CharField(required=False)
+    _action = serializers.CharField(
+        required=False,
+        help_text="ConfirmationDialog: show the text. DialNumber: call the number. connect: ask for the number to call, "
+        "by the request of that name.",
+    )
     _text = serializers.CharField(required=False)
     _ok_title = serializers.CharField(required=False)
+    _tel_url = serializers.CharField(required=False, help_text="The number to call, with the code behind two pauses.")
+    _label = serializers.CharField(required=False, help_text="The title of the button that calls.")
+    _access_number = serializers.CharField(required=False)
+    _access_code = serializers.CharField(required=False, help_text="With _provide_code: what the caller types.")
+    _expiration_time = serializers.CharField(required=False, help_text="Until then the number is held.")
     _id = serializers.CharField(help_text="The callback's id.")
 
 
@@ -180,6 +189,16 @@ DIALOG = {
     "_ok_title": "Ok",
     "_id": AN_ID,
 }
+DIAL_NUMBER = {
+    "_dialog_id": "0",
+    "_action": "DialNumber",
+    "_tel_url": "tel:18005550100,,4711",
+    "_label": "Call 18005550100",
+    "_id": AN_ID,
+    "_access_number": "18005550100",
+    "_access_code": "4711",
+    "_expiration_time": "2014-07-30T15:00:30.000Z",
+}
 _RECORD = {
     "_id": AN_ID,
     "_desired_time": "2014-07-30T15:00:00.000Z",
@@ -233,9 +252,10 @@ START = extend_schema(
     responses={
         (200, JSON): OpenApiResponse(
             Started,
-            description="A dialog when the customer is called at once; otherwise only the id.",
+            description="A dialog when the customer is called at once, or is to call us; otherwise only the id.",
             examples=[
                 OpenApiExample("Called at once", value=DIALOG, response_only=True),
+                OpenApiExample("The customer calls us", value=DIAL_NUMBER, response_only=True),
                 OpenApiExample("At a desired time", value={"_id": AN_ID}, response_only=True),
             ],
         ),

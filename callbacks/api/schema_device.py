@@ -12,6 +12,7 @@ from callbacks.api.schema import (
     AN_ID,
     BUSY,
     CALLBACK_ID,
+    DIAL_NUMBER,
     DIALOG,
     JSON,
     REFUSED,
@@ -36,15 +37,18 @@ class Position(serializers.Serializer[Any]):
 
 _CONNECT: dict[str, Any] = {
     "summary": "Confirm that the customer wants to be called now",
-    "description": "For a callback whose customer is being asked (_wait_for_user_confirm). Safe to repeat. A body is "
-    "not looked at.",
+    "description": "For a callback whose customer is being asked (_wait_for_user_confirm). Safe to repeat. A customer who "
+    "calls us (_call_direction=USERORIGINATED) is given the number to call, and another one each time, up to "
+    "_userorig_connect_limit times. A body is not looked at.",
     "parameters": [CALLBACK_ID],
     "responses": {
-        (200, JSON): response(ConfirmationDialog, "The customer is called.", Confirmed=DIALOG),
+        (200, JSON): response(
+            Started, "The customer is called, or is to call.", Confirmed=DIALOG, The_customer_calls_us=DIAL_NUMBER
+        ),
         **REFUSED,
-        (400, JSON): error("It is not waiting for a confirmation."),
+        (400, JSON): error("It is not waiting for a confirmation, or has been given a number as often as it may be."),
         **_NO_CALLBACK,
-        **BUSY,
+        (503, JSON): error("It is being changed by something else, or no access number is free."),
     },
     "tags": ["device"],
 }
@@ -78,7 +82,11 @@ DIALOG_NOW = extend_schema(
     parameters=[CALLBACK_ID],
     responses={
         (200, JSON): response(
-            Started, "What to show, if anything.", The_customer_is_asked=DIALOG, Nothing_to_show={"_id": AN_ID}
+            Started,
+            "What to show, if anything.",
+            The_customer_is_asked=DIALOG,
+            The_customer_calls_us=DIAL_NUMBER,
+            Nothing_to_show={"_id": AN_ID},
         ),
         **REFUSED,
         **_NO_CALLBACK,
