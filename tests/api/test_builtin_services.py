@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import json
+import re
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.test import Client
 
 from callbacks.api import status
@@ -16,6 +22,7 @@ from callbacks.storage_models import StorageArea
 from services.models import QUERY, START, ConfiguredService, NamedList, Section
 from telephony.models import AccessBooking
 from tests.api.conftest import at, client_with, make_office, make_service
+from tests.api.test_docs import run
 from tests.api.test_errors import FAMILY
 from tests.factories import NOON, CallbackFactory
 
@@ -335,3 +342,17 @@ def test_the_moment_counts_at_which_the_request_came(client: Client, plain: None
         answer(client, "request-interaction", after=after)
         moments.append(AccessBooking.objects.get().expires_at)
     assert [moment - NOON for moment in moments] == [timedelta(seconds=each) for each in (30, 60, 90)]
+
+
+def test_the_command_and_the_pool_of_the_page(client: Client, db: None, tmp_path: Path) -> None:
+    page = (Path(settings.BASE_DIR) / "docs" / "access-numbers.md").read_text()
+    (pool,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
+    (tmp_path / "pool.yaml").write_text(pool)
+    call_command("configure", str(tmp_path / "pool.yaml"), stdout=io.StringIO())
+    make("request-interaction")
+    (command,) = re.findall(r"^```\n(curl .*?)\n```$", page, re.M)
+    key = client.defaults["HTTP_X_API_KEY"]
+    answered = run(command, BASE="http://testserver/genesys/1", KEY=key)
+    (printed,) = re.findall(r"^```json\n(.*?)\n```$", page, re.M)
+    assert list(answered.json()) == list(json.loads(printed))
+    assert answered.json()["_access_number"] in {"+493055551000", "+494055552000"}

@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 
 from callbacks import storage, sweeps
+from callbacks.api import bodies, storage_views
 from callbacks.models import Callback
 from callbacks.storage_models import StorageArea, StoredValue
 from services.models import QUERY, START, ConfiguredService
@@ -292,3 +295,14 @@ class TestOfACallback:
         assert not StorageArea.objects.exists()
         assert not StoredValue.objects.exists()
         assert client.get(address).status_code == 404
+
+
+def test_the_limits_of_the_page() -> None:
+    text = " ".join((Path(settings.BASE_DIR) / "docs" / "storage.md").read_text().split())
+    assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE == storage.MIB
+    assert f"| a text | {bodies.LONGEST_VALUE} characters |" in text
+    assert f"| a key | {bodies.LONGEST_KEY} characters" in text
+    assert f"| a storage | {storage.MOST_KEYS} keys, {storage.MOST_BYTES // storage.MIB} MiB" in text
+    limit = storage.MOST_BYTES_OF_CLIENT // storage.MIB
+    assert f"| a client at a time | {storage.MOST_AREAS_OF_CLIENT:,} storages, {limit} MiB" in text
+    assert f"`ttl` is at most {storage_views.MOST_SECONDS}, a year." in text
