@@ -15,6 +15,7 @@ from callbacks.api.base import ApiView, service_of, visible_callback, visible_se
 from callbacks.api.records import records
 from callbacks.limits import idempotency
 from callbacks.models import limits_of
+from callbacks.push import notification
 from services.models import QUERY, START, ConfiguredService
 from services.types import CALLBACK
 
@@ -56,7 +57,7 @@ class CallbackViewSet(ApiView, ViewSet):
         try:
             callback = actions.start(
                 service=service,
-                parameters=parameters,
+                parameters=notification.with_language(parameters, request.headers.get("Accept-Language", "")),
                 desired_at=desired_at,
                 actor=access.actor(key),
                 now=now,

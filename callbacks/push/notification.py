@@ -11,6 +11,7 @@ from callbacks.push.files import Unreadable
 
 # The request's own key, else its header Accept-Language; a list as that header has.
 LANGUAGE = "_customer_language"
+LONGEST_LANGUAGE = 200
 
 
 def from_resolved(resolved: Mapping[str, Any], properties: Mapping[str, str]) -> Notification:
@@ -34,3 +35,10 @@ def from_resolved(resolved: Mapping[str, Any], properties: Mapping[str, str]) ->
         texts=tuple(sorted(said.items())),
         problem=problem,
     )
+
+
+def with_language(parameters: Mapping[str, str], accept_language: str) -> dict[str, str]:
+    """The keys of a request with what its header Accept-Language says its user reads, unless they say so themselves."""
+    if LANGUAGE in parameters or not texts.preferred(accept_language):
+        return dict(parameters)
+    return {**parameters, LANGUAGE: accept_language[:LONGEST_LANGUAGE]}

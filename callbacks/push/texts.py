@@ -90,7 +90,8 @@ def _shorter(tag: str) -> list[str]:
 def _parsed(content: bytes) -> MessageFile:
     """Raises ValueError with what is wrong. By content, because every start of a service asks."""
     try:
-        found = yaml.safe_load(content.decode("utf-8-sig"))
+        # It makes nothing but texts: the button `Yes` is no boolean, nor is the language `no`.
+        found = yaml.BaseLoader(content.decode("utf-8-sig")).get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
         raise ValueError("it is neither YAML nor JSON in UTF-8") from None
     if not isinstance(found, dict) or set(found) != {"fallback", "texts"}:
@@ -105,8 +106,7 @@ def _parsed(content: bytes) -> MessageFile:
 
 
 def _tag(given: object) -> str:
-    # YAML 1.1 takes the tag of Norwegian for the word no.
-    tag = "no" if given is False else str(given).lower()
+    tag = str(given).lower()
     if not _TAG.fullmatch(tag):
         raise ValueError(f"{tag[:20]!r} is no language such as de or pt-BR")
     return tag
