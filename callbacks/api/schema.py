@@ -102,8 +102,8 @@ class Started(serializers.Serializer[Any]):
     _dialog_id = serializers.CharField(required=False)
     _action = serializers.CharField(
         required=False,
-        help_text="ConfirmationDialog: show the text. DialNumber: call the number. connect: ask for the number to call, "
-        "by the request of that name.",
+        help_text="ConfirmationDialog: show the text. DialNumber: call the number. connect: ask for the number to "
+        "call, by the request of that name.",
     )
     _text = serializers.CharField(required=False)
     _ok_title = serializers.CharField(required=False)

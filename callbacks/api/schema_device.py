@@ -37,8 +37,8 @@ class Position(serializers.Serializer[Any]):
 
 _CONNECT: dict[str, Any] = {
     "summary": "Confirm that the customer wants to be called now",
-    "description": "For a callback whose customer is being asked (_wait_for_user_confirm). Safe to repeat. A customer who "
-    "calls us (_call_direction=USERORIGINATED) is given the number to call, and another one each time, up to "
+    "description": "For a callback whose customer is being asked (_wait_for_user_confirm). Safe to repeat. A customer "
+    "who calls us (_call_direction=USERORIGINATED) is given the number to call, and another one each time, up to "
     "_userorig_connect_limit times. A body is not looked at.",
     "parameters": [CALLBACK_ID],
     "responses": {

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from callbacks.flow import projections
-from callbacks.flow.decision import AgentOnCall, DialResult, ExtendReservation, ReleaseAgent, TakeArrived
-from callbacks.flow.options import CONNECT_ANYWAY, DEFAULT_WAITING
+from callbacks.flow import asking, projections
+from callbacks.flow.decision import AgentOnCall, DialResult, ExtendReservation, ReleaseAgent
+from callbacks.flow.options import DEFAULT_WAITING
 from callbacks.flow.scenarios import scenario
 from callbacks.flow.session import Stage
 from callbacks.flow.states import Reason
@@ -101,7 +101,7 @@ def reschedule(turn: Turn, desired_at: datetime, slot: datetime | None) -> None:
 
     A start that is under way is not started a second time.
     """
-    _expect_no_more(turn, "another time was asked for")
+    asking.expect_no_more(turn, "another time was asked for")
     session = turn.session
     turn.session = replace(
         session,
@@ -162,7 +162,7 @@ def proceed(turn: Turn, *, answers: bool = False) -> None:
     if first is Stage.AWAITING:
         await_grant(turn)
     elif first is Stage.EXPECTING:
-        (expect if answers else ask)(turn)
+        (asking.expect if answers else asking.ask)(turn)
     elif first is Stage.RESERVING:
         reserve(turn)
     else:
@@ -284,61 +284,6 @@ def await_grant(turn: Turn) -> None:
     turn.go(Stage.AWAITING)
     if not turn.session.held_back:
         turn.note("awaiting", "Waiting until an agent is about to be free.")
-
-
-def ask(turn: Turn) -> None:
-    """Ask the customer's device whether to call now; the agent is counted on meanwhile."""
-    deadline = turn.now + timedelta(seconds=turn.options.user_confirm_timeout)
-    turn.go(Stage.CONFIRMING, deadline=deadline, asked=turn.session.asked + 1)
-    most = turn.options.max_confirmation_attempts
-    turn.note("asked", f"The customer's device is asked whether to call, {turn.session.asked} of {most} times.")
-
-
-def not_confirmed(turn: Turn, why: str) -> None:
-    """Ask again after a pause, when an agent is about to be free again; at last `_on_user_confirm_timeout` decides.
-
-    Meanwhile the agent is left to others.
-    """
-    options = turn.options
-    if turn.session.asked < options.max_confirmation_attempts and not turn.session.unaskable:
-        pause = options.agent_availability_notification_delay
-        turn.go(Stage.HELD, deadline=turn.now + timedelta(seconds=pause))
-        turn.note("not-confirmed", f"{why} The customer is asked again in {pause} s at the earliest.")
-    elif _connects_anyway(turn):
-        turn.note("not-confirmed", f"{why} The customer is called all the same (_on_user_confirm_timeout).")
-        dial(turn)
-    else:
-        end(turn, Reason.FAIL_USER_NO_CONFIRM, f"{why} The customer did not confirm.")
-
-
-def _connects_anyway(turn: Turn) -> bool:
-    wants = turn.options.on_user_confirm_timeout.strip().upper() == CONNECT_ANYWAY
-    return wants and not projections.is_user_originated(turn.options)
-
-
-def expect(turn: Turn) -> None:
-    """Give the customer an access number and wait for their call, for as long as it is held for them."""
-    _expect_no_more(turn, "another access number was asked for")
-    seconds = turn.options.booking_seconds
-    deadline = turn.now + timedelta(seconds=seconds) + GRACE
-    turn.go(Stage.EXPECTING, deadline=deadline, attempt=turn.session.attempt + 1)
-    turn.attempt(Party.CUSTOMER)
-    turn.note("expecting", f"The customer is given an access number, and has {seconds} s to call.")
-
-
-def _expect_no_more(turn: Turn, why: str) -> None:
-    """The access number is given back, or another is booked in its place."""
-    if turn.session.stage is Stage.EXPECTING:
-        turn.end_attempt(Party.CUSTOMER, None, why)
-
-
-def arrive(turn: Turn, leg: str, sounds: int) -> None:
-    """The customer called and was recognised: from here on as after a human's answer. `sounds`: what they heard."""
-    turn.session = replace(turn.session, answered_at=turn.now, sounds=max(sounds, turn.session.sounds))
-    turn.attempt(Party.CUSTOMER, answered_at=turn.now, result=DialResult.USERORIGINATED_CONNECTED)
-    turn.arrival(TakeArrived(leg, turn.session.attempt))
-    turn.note("arrived", "The customer called and was recognised.", attempt=turn.session.attempt)
-    greet(turn)
 
 
 def dial(turn: Turn) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callbacks.flow import transitions
+from callbacks.flow import asking, transitions
 from callbacks.flow.decision import DialResult
 from callbacks.flow.events import Connected, Event, TimerFired
 from callbacks.flow.states import Reason
@@ -15,7 +15,7 @@ from telephony.events import CustomerArrived, Party
 def on_expecting(turn: Turn, event: Event) -> bool:
     match event:
         case CustomerArrived(leg=leg, sounds=sounds):
-            transitions.arrive(turn, leg, sounds)
+            asking.arrive(turn, leg, sounds)
         case Connected():
             return connect(turn)
         case TimerFired(name="stage"):
@@ -34,5 +34,5 @@ def connect(turn: Turn) -> bool:
     if connects > turn.options.userorig_connect_limit:
         return False
     turn.session = replace(turn.session, connects=connects)
-    transitions.expect(turn)
+    asking.expect(turn)
     return True

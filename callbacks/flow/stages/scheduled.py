@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from callbacks.flow import projections, transitions
+from callbacks.flow import asking, projections, transitions
 from callbacks.flow.events import (
     Connected,
     Event,
@@ -81,14 +81,14 @@ def on_awaiting(turn: Turn, event: Event) -> bool:
 
 def _granted(turn: Turn) -> None:
     if projections.is_user_originated(turn.options):
-        transitions.ask(turn)
+        asking.ask(turn)
     elif not turn.options.wait_for_user_confirm or turn.session.confirmed:
         transitions.dial(turn)
     elif turn.session.unaskable:
         turn.note("not-asked", f"The customer is not asked: {turn.session.unaskable}.")
         transitions.dial(turn)
     else:
-        transitions.ask(turn)
+        asking.ask(turn)
 
 
 def on_confirming(turn: Turn, event: Event) -> bool:
@@ -105,13 +105,13 @@ def on_confirming(turn: Turn, event: Event) -> bool:
             turn.note("snoozed", f"The customer wants to be asked again in {pause} s ({actor}).")
         case TimerFired(name="stage"):
             timeout = turn.options.user_confirm_timeout
-            transitions.not_confirmed(turn, f"The customer did not answer within {timeout} s.")
+            asking.not_confirmed(turn, f"The customer did not answer within {timeout} s.")
         case PushSettled(delivered=True, detail=detail):
             turn.note("pushed", f"The customer's device was told ({detail}).")
         case PushSettled(delivered=False, detail=detail, gone=gone):
             if gone:
                 turn.session = replace(turn.session, unaskable=detail)
-            transitions.not_confirmed(turn, f"The customer's device could not be told ({detail}).")
+            asking.not_confirmed(turn, f"The customer's device could not be told ({detail}).")
         case Paused():
             transitions.pause(turn)
         case TimerFired(name="queue_ttl"):
