@@ -82,18 +82,24 @@ _READ = """
             LEFT JOIN callbacks_valuecount USING (digest) ORDER BY place
         )"""
 _READ_NOW = """,
-        coalesce((SELECT accepted FROM callbacks_starttotal WHERE service_id = %(service)s), 0),
+        coalesce(total.accepted, 0),
         ARRAY(
             SELECT (
                 SELECT before FROM callbacks_startsecond
                 WHERE service_id = %(service)s AND second > since ORDER BY second LIMIT 1
             ) FROM unnest(%(since)s::bigint[]) WITH ORDINALITY AS asked(since, place) ORDER BY place
         ),
-        (SELECT count(*) FROM (
-            SELECT FROM callbacks_callback
-            WHERE service_id = %(service)s AND state = ANY(%(queued)s::text[]) AND desired_at <= %(soon)s
-            LIMIT %(most_queued)s
-        ) AS queued)"""
+        CASE WHEN total.queued_second = %(second)s
+            AND total.queued + total.accepted - total.queued_accepted < %(most_queued)s
+        THEN total.queued + total.accepted - total.queued_accepted
+        ELSE (
+            SELECT count(*) FROM (
+                SELECT FROM callbacks_callback
+                WHERE service_id = %(service)s AND state = ANY(%(queued)s::text[]) AND desired_at <= %(soon)s
+                LIMIT %(most_queued)s
+            ) AS queued
+        ) END
+    FROM (SELECT) AS one LEFT JOIN callbacks_starttotal AS total ON total.service_id = %(service)s"""
 
 
 def read(asked: Asked, limits: Limits, buffer: timedelta, now: datetime) -> Reading:
@@ -110,6 +116,7 @@ def read(asked: Asked, limits: Limits, buffer: timedelta, now: datetime) -> Read
     }
     if asked.is_now:
         parameters |= {
+            "second": second,
             "since": [second - window.seconds for window in limits.windows],
             "queued": list(QUEUED),
             "soon": now + buffer,
@@ -136,10 +143,12 @@ _COUNTED = """ARRAY(
     )"""
 _COUNT_NOW = f"""
     WITH total AS (
-        INSERT INTO callbacks_starttotal AS total (service_id, accepted, second)
-        VALUES (%(service)s, 1, %(second)s)
+        INSERT INTO callbacks_starttotal AS total
+        (service_id, accepted, second, queued, queued_second, queued_accepted)
+        VALUES (%(service)s, 1, %(second)s, %(queued)s, %(second)s, %(seen)s)
         ON CONFLICT (service_id) DO UPDATE
-        SET accepted = total.accepted + 1, second = greatest(total.second, excluded.second)
+        SET accepted = total.accepted + 1, second = greatest(total.second, excluded.second),
+            queued = excluded.queued, queued_second = excluded.queued_second, queued_accepted = excluded.queued_accepted
         RETURNING accepted, second
     ), moment AS (
         INSERT INTO callbacks_startsecond (service_id, second, before, kept_until)
@@ -159,7 +168,13 @@ def count(asked: Asked, limits: Limits, seen: Reading, now: datetime) -> Counts:
     parameters: dict[str, Any] = {"day": today(now), "digests": asked.digests}
     if asked.is_now:
         second = int(now.timestamp())
-        parameters |= {"service": asked.service_id, "second": second, "longest": limits.longest}
+        parameters |= {
+            "service": asked.service_id,
+            "second": second,
+            "longest": limits.longest,
+            "queued": seen.counts.queued,
+            "seen": seen.total,
+        }
     with connection.cursor() as cursor:
         cursor.execute(_COUNT_NOW if asked.is_now else _COUNT_LATER, parameters)
         total, accepted = cursor.fetchone()

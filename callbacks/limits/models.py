@@ -16,6 +16,11 @@ class StartTotal(models.Model):
     )
     accepted = models.BigIntegerField()
     second = models.BigIntegerField(help_text="Of the last one, in whole seconds since 1970; it never falls.")
+    # How many were queued when somebody last counted them, in which second, and the total then: for the rest of that
+    # second there are no more than these and those who started since.
+    queued = models.IntegerField(default=0, db_default=0)
+    queued_second = models.BigIntegerField(default=0, db_default=0)
+    queued_accepted = models.BigIntegerField(default=0, db_default=0)
 
     def __str__(self) -> str:
         return f"{self.accepted} starts"
