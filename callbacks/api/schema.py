@@ -241,13 +241,20 @@ _TIME_REFUSED = {
     ),
 }
 
+IDEMPOTENCY_KEY = OpenApiParameter(
+    headers.IDEMPOTENCY_KEY,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="A text of the client's that is new for each request: when the request is repeated with it within 24 "
+    "hours, it is answered as the first one, and nothing is started again.",
+)
 START = extend_schema(
     operation_id="start_callback",
     summary="Start a callback",
     description="Every key without a leading underscore is the customer's user data and is carried to the agent. "
     f"At most {bodies.MOST_KEYS} keys, of {bodies.LONGEST_KEY} characters and with values of "
     f"{bodies.LONGEST_VALUE} characters at most.",
-    parameters=[NAME],
+    parameters=[NAME, IDEMPOTENCY_KEY],
     request=dict.fromkeys(bodies.READERS, StartRequest),
     responses={
         (200, JSON): OpenApiResponse(
@@ -263,7 +270,8 @@ START = extend_schema(
         **NO_SERVICE,
         (413, JSON): error("The body is too large."),
         (415, JSON): error("The body is in none of the three encodings."),
-        **BUSY,
+        (422, JSON): error("The Idempotency-Key was used with another request."),
+        (503, JSON): error("A limit of the service is reached, or nothing was done: try again."),
     },
     examples=[
         OpenApiExample("Now", value=_SEED_1, request_only=True),
