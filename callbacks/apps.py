@@ -7,11 +7,14 @@ class CallbacksConfig(AppConfig):
 
     def ready(self) -> None:
         from callbacks import due, owner
+        from callbacks.push import remarks
         from scheduling import tick, timers
-        from services import uses
+        from services import previews, readiness, uses
         from telephony import upwards
 
         upwards.register(owner.CallbackOwner())
         timers.register(due.on_timers)
         tick.register(due.SOURCES)
         uses.register(owner.live_callbacks)
+        readiness.register(remarks.of_services)
+        previews.register_section(remarks.of_section)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from django.utils.safestring import SafeString
 
 if TYPE_CHECKING:
-    from services.models import ConfiguredService
+    from services.models import ConfiguredService, Section
 
 
 class NoPreview(Exception):
@@ -49,3 +49,20 @@ def register_kind(kind: str, preview: OptionPreview) -> None:
 def of_kind(kind: str) -> OptionPreview | None:
     """What previews options of this kind; None when nothing does."""
     return _of_kinds.get(kind)
+
+
+# Says of a global section, in sentences, what only a higher floor can: whether the files that it names are there.
+SectionRemarks = Callable[["Section"], list[str]]
+
+_of_sections: list[SectionRemarks] = []
+
+
+def register_section(remarks: SectionRemarks) -> None:
+    """Have a higher floor asked about sections. Called from ready()."""
+    if remarks not in _of_sections:
+        _of_sections.append(remarks)
+
+
+def of_section(section: Section) -> list[str]:
+    """What is to be said on the page of this section."""
+    return [sentence for remarks in _of_sections for sentence in remarks(section)]

@@ -53,6 +53,13 @@ class Gateway:
             raise Unavailable(text, retry_after=answer.retry_after)
         raise Rejected(text)
 
+    def check(self) -> None:
+        """That what it needs can be read. Raises Rejected."""
+        if not self.url:
+            raise Rejected(f"sms.url in [{self.section}] is empty")
+        nothing = Message(id="", about="", body={})
+        self._headers(json.dumps(self._filled("", nothing)).encode(), nothing, datetime.now(UTC))
+
     def _filled(self, device: str, message: Message) -> Any:
         texts = {"to": device, "text": said(message), "id": message.id}
 

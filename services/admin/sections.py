@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from services import documents, resolution
+from services import documents, previews, resolution
 from services.admin.changes import compared
 from services.admin.log import LoggedAdmin
 from services.models import ConfiguredService, NamedList, Section
@@ -113,7 +113,7 @@ class SectionAdmin(NamedAdmin):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if section := context.get("original"):
-            context["reach"] = reach(section)
+            context |= {"reach": reach(section), "remarks": previews.of_section(section)}
         return super().render_change_form(request, context, *args, **kwargs)
 
 
