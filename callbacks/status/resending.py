@@ -1,4 +1,4 @@
-"""Sending again what was parked, and forgetting what must be forgotten."""
+"""Sending again what was parked."""
 
 from __future__ import annotations
 
@@ -69,9 +69,3 @@ def _targets(service_names: Iterable[str]) -> dict[str, str]:
     services = ConfiguredService.objects.filter(name__in=service_names)
     found = {service.name: configuration.target_of(service) for service in services}
     return {name: target for name, target in found.items() if target}
-
-
-def forget(callbacks: Iterable[str]) -> int:
-    """Remove the notices of callbacks, whatever became of them, since they tell of the customer; how many they were."""
-    removed, _ = StatusNotice.objects.filter(callback__in=list(callbacks)).delete()
-    return removed

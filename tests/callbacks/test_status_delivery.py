@@ -626,13 +626,11 @@ def test_old_ones_are_removed_and_what_waits_stays() -> None:
     assert due.remove_old(NOON) == 0
 
 
-def test_notices_outlive_their_callback_and_go_when_they_must(kicks: Any) -> None:
+def test_notices_outlive_their_callback(kicks: Any) -> None:
     world = World(**ON, _wait_for_agent="true")
     callback = world.start()
     Callback.objects.all().delete()
     assert len(story(callback=callback.pk)) == 2
-    assert resending.forget([callback.pk]) == 2
-    assert story() == []
 
 
 # Sending again

@@ -13,7 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from callbacks.flow.decision import DialResult
 from callbacks.flow.states import Reason, State
-from callbacks.models import Callback
+from callbacks.models import Callback, StatusNotice
 from telephony.models import Agent
 from tests.factories import (
     PASSWORD,
@@ -47,6 +47,15 @@ def told(state: State = State.QUEUED, **fields: Any) -> Callback:
     AttemptFactory.create(callback=callback, result=DialResult.BUSY, began_at=timezone.now())
     JournalEntryFactory.create(callback=callback, at=timezone.now())
     return callback
+
+
+def parked(callback: Callback) -> StatusNotice:
+    """What a receiver did not take."""
+    now = timezone.now()
+    times = dict.fromkeys(("made_at", "give_up_at", "due_at", "settled_at"), now)
+    receiver = "https://a-customer-relationship-management.example.org:8443"
+    fields = {"event": "_cbe_on_connect_treatment_start", "receiver": receiver, "target": receiver, "state": "parked"}
+    return StatusNotice.objects.create(callback=callback.pk, reason="it answered 500", attempt=34, **fields, **times)
 
 
 def assert_accessible(page: Page) -> None:
@@ -203,7 +212,9 @@ def test_pages_are_accessible(
     for state in State:
         told(state=state)
     failed = told(state=State.COMPLETED, reason=Reason.FAIL_ERROR)
-    for path in ("callbacks/", "callbacks/?q=nothing", f"callbacks/{failed.pk}/", "callbacks/unknown/"):
+    parked(failed)
+    paths = ("callbacks/", "callbacks/?q=nothing", f"callbacks/{failed.pk}/", "callbacks/unknown/")
+    for path in (*paths, "notifications/", "notifications/?q=nothing"):
         page.goto(f"{live_server.url}/{path}")
         assert_accessible(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is too wide"
