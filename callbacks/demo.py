@@ -43,6 +43,9 @@ _OPTIONS = {
         {"file": "SampleTreatments/call_fail_ans_machine.wav", "hints": {"am-beep-detection": "on"}}
     ),
     "_dial_retry_timeout": "30",
+    # Whoever tries it does so with one number, again and again.
+    "_enable_in_queue_checking": "false",
+    "_throttle_request_parameters_limit": "600",
 }
 SERVICES: Mapping[str, tuple[str, dict[str, str]]] = {
     IMMEDIATE: ("User Terminated Immediate", _OPTIONS),
