@@ -138,3 +138,7 @@ class AuditFindingAdmin(LookOnlyAdmin):
         """Exact, as ids are found elsewhere."""
         term = search_term.strip()
         return queryset.filter(owner=term) if term else queryset, False
+
+
+# Registered by its import.
+from callbacks import privacy_admin  # noqa: E402, F401
