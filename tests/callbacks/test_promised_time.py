@@ -299,6 +299,21 @@ def test_later_puts_the_question_off_and_counts_no_attempt() -> None:
     assert (story.session.stage, story.session.asked) == (Stage.CONFIRMING, 1)
 
 
+@pytest.mark.parametrize(
+    ("on_timeout", "stage", "reason"),
+    [("CONNECT-ANYWAY", Stage.DIALLING, None), ("GIVE-UP", Stage.ENDED, Reason.FAIL_USER_NO_CONFIRM)],
+)
+def test_a_device_that_is_gone_is_not_asked_again(on_timeout: str, stage: Stage, reason: Reason | None) -> None:
+    """An agent is about to be free; to ask twice more would only lose them."""
+    story = asked(replace(CONFIRMED_FIRST, on_user_confirm_timeout=on_timeout))
+    gone = "attempt 1 of 3, FCM answered 404 UNREGISTERED: the app is no longer there"
+    story.tell(PushSettled(story.session.visit, delivered=False, detail=gone, gone=True))
+    assert (story.session.stage, story.session.asked, story.session.reason) == (stage, 1, reason)
+    assert f"The customer's device could not be told ({gone})." in next(
+        note.text for decision in story.decisions for note in decision.notes if gone in note.text
+    )
+
+
 def test_a_push_that_arrives_nowhere_counts_as_no_answer() -> None:
     story = asked()
     stages = []
