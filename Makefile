@@ -52,10 +52,11 @@ bench: .venv/dev.stamp  ## figures of speed, measured in one run
 simulate: .venv/dev.stamp  ## contact centres on a clock of their own: how right are estimates? (ten minutes, into .local/simulate)
 	$(BIN)/python -W ignore -m tests.simulation
 
-lint: .venv/dev.stamp  ## style and floors
+lint: .venv/dev.stamp  ## style, floors and security
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive callbacks callbacksite deploy manage.py scheduling services telephony
 
 format: .venv/dev.stamp  ## put the code into its form
 	$(BIN)/ruff check --fix .

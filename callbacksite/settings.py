@@ -224,7 +224,7 @@ MESSAGE_FILES = env.folder(
 )
 # The services themselves; tests put others in their place.
 FCM_ENDPOINT = "https://fcm.googleapis.com"
-GOOGLE_TOKEN_ENDPOINT = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
+GOOGLE_TOKEN_ENDPOINT = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address) # nosec B105
 APNS_ENDPOINT = "https://api.push.apple.com"
 APNS_SANDBOX_ENDPOINT = "https://api.sandbox.push.apple.com"
 # Here and not in the database, whose dumps would tell them.

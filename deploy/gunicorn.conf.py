@@ -39,7 +39,7 @@ worker_class = "gthread"
 workers = settings.WEB_WORKERS
 threads = settings.WEB_THREADS
 # Where workers show that they live; on a disk that is slow they would be taken for dead.
-worker_tmp_dir = "/dev/shm"  # noqa: S108 (a directory's name, no file)
+worker_tmp_dir = "/dev/shm"  # noqa: S108 (a directory's name, no file) # nosec B108
 # A worker that hangs as a whole is killed; a request that is slow is not noticed by this.
 timeout = 30
 # Longer than the longest statement (10 s), shorter than the supervisor's patience (30 s).

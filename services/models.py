@@ -99,7 +99,9 @@ class ConfiguredServiceManager(_ServiceManager["ConfiguredService"]):
     """Reads with each service the global sections as they are now: a change of one counts at once, everywhere."""
 
     def get_queryset(self) -> ConfiguredServiceQuerySet:
-        sections = RawSQL(SECTIONS_SQL, [resolution.inherited_sections()], output_field=TextField())  # noqa: S611 (fixed)
+        sections = RawSQL(  # noqa: S611 (a fixed text) # nosec B611
+            SECTIONS_SQL, [resolution.inherited_sections()], output_field=TextField()
+        )
         # A dictionary, because the type checker takes a keyword for a second definition of the attribute.
         return cast("ConfiguredServiceQuerySet", super().get_queryset().annotate(**{"sections_read": sections}))  # noqa: PIE804
 

@@ -23,7 +23,7 @@ from callbacksite.signing_in import client_address
 from services.models import ApiKey
 
 # What the visitor's browser got from the CAPTCHA; a start request carries it.
-TOKEN = "X-Captcha-Token"  # noqa: S105 (a header)
+TOKEN = "X-Captcha-Token"  # noqa: S105 (a header) # nosec B105
 LONGEST_TOKEN = 4096
 LONGEST_SECRET = 1024
 VERIFY_SECONDS = 3.0

@@ -122,7 +122,7 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
 def _from_yaml(text: str) -> Any:
     try:
         _refuse_deep(text)
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader)
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader) # nosec B506
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"

@@ -108,7 +108,7 @@ def agent(address: str) -> Person:
 
 def plan(person: Person, *, leg: str, detect: bool, timeout: int) -> Plan:
     """What this person does when the leg is dialled and rung for at most `timeout` seconds."""
-    chance = Random(leg)  # noqa: S311 (people, not secrets)
+    chance = Random(leg)  # noqa: S311 (people, not secrets) # nosec B311
     rings = chance.uniform(0.2, 0.4)
     answers = rings + (chance.uniform(1.0, 2.0) if person.answers_after is None else person.answers_after)
     dialling = (0.0, Dialling(leg))
