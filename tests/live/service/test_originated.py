@@ -28,6 +28,13 @@ def heard_in(phone: Phone, file: str) -> bool:
     return all(heard.find(part)[0] > 0.8 for part in (sound.part(0, 1), sound.part(sound.seconds - 1, sound.seconds)))
 
 
+def let_finish(centre: Centre, file: str) -> None:
+    """Until this has been played to whoever called."""
+    played = "SELECT count(*) FROM telephony_arrivedcall WHERE says = %s AND said = number"
+    centre.eventually(lambda: bool(centre.number(played, file)), 30)
+    time.sleep(audio.read(SOUNDS / file).seconds + 0.5)
+
+
 def until_nobody_is_on_the_line(centre: Centre, asterisk: Asterisk) -> None:
     centre.eventually(lambda: not centre.number("SELECT count(*) FROM telephony_arrivedcall"), 20)
     centre.eventually(lambda: not asterisk.channels(), 10)
@@ -75,11 +82,9 @@ def test_a_wrong_code_and_then_the_right_one(
     callback, code = dialog["_id"], dialog["_access_code"]
     assert dialog["_tel_url"] == f"tel:{NUMBER},,{code}"
     ann.call(asterisk.address_of(NUMBER))
-    time.sleep(2.5)
+    let_finish(centre, inbound.ENTER_CODE)
     ann.press(f"{(int(code) + 1) % 10_000:04}")
-    wrong = "SELECT count(*) FROM telephony_arrivedcall WHERE wrong = 1"
-    centre.eventually(lambda: centre.number(wrong) == 1, 10, callback)
-    time.sleep(4.5)
+    let_finish(centre, inbound.WRONG_CODE)
     ann.press(code)
     centre.until_stage(callback, "talking")
     time.sleep(2)
