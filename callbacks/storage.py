@@ -182,7 +182,7 @@ def _check_client(client: str, now: datetime) -> None:
         )
 
 
-def _delete(ids: Sequence[str]) -> None:
+def _delete(ids: list[str]) -> None:
     with connection.cursor() as cursor:
         # The ORM would read every value, files included, before it deletes it.
         cursor.execute("DELETE FROM callbacks_storedvalue WHERE area_id = ANY(%s)", [ids])

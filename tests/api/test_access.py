@@ -23,7 +23,7 @@ NUMBER = {"_customer_number": "5115"}
 ACCESS = "java.rmi.AccessException"
 ADMINISTRATION = "/genesys/1/admin/callback"
 # These are about all that the client sees, be it nothing.
-ABOUT_ALL = {"find", "queues", "watermarks", "cancel_many", "report_cancelled"}
+ABOUT_ALL = {"find", "queues", "watermarks", "cancel_many", "report_cancelled", "create", "look_up"}
 # After these a callback has no position, and is not found among the live.
 LAST = ["cancel", "served", "cancel_many"]
 
@@ -67,6 +67,17 @@ def send(client: Client, action: str, known: str) -> Any:
             return client.post(f"{ADMINISTRATION}/cancel", {"ids": [known]}, content_type="application/json")
         case "report_cancelled":
             return client.post(f"{ADMINISTRATION}/reportcancelled", {}, content_type="application/json")
+        case "create":
+            return client.post("/genesys/1/storage/60", {"a": "b"})
+        case "delete":
+            return client.delete(f"/genesys/1/storage/{known}")
+        case "read" | "write":
+            return getattr(client, "get" if action == "read" else "post")(f"/genesys/1/service/{known}/storage")
+        case "read_value" | "delete_value":
+            method = "get" if action == "read_value" else "delete"
+            return getattr(client, method)(f"/genesys/1/service/{known}/storage/nothing")
+        case "look_up":
+            return client.get("/genesys/1/phonenumber", {"number": "+16504661100"})
     raise AssertionError(f"no request is known for {action}: add one, and what each scope may")
 
 
@@ -89,9 +100,16 @@ TABLE = {
     "watermarks": ADMIN,
     "cancel_many": ADMIN,
     "report_cancelled": ADMIN,
+    "create": START,
+    "delete": START,
+    "read": QUERY,
+    "write": START,
+    "read_value": QUERY,
+    "delete_value": START,
+    "look_up": START,
 }
-# Nobody is being asked in these stories: who may do so is told that it is not the time.
-ALLOWED = {"connect": 400, "snooze": 400}
+# Nobody is being asked in these stories: who may do so is told that it is not the time. Nor is anything stored.
+ALLOWED = {"connect": 400, "snooze": 400, "delete": 404, "read_value": 404, "delete_value": 404}
 
 
 def views(patterns: list[Any]) -> Iterator[Any]:

@@ -57,15 +57,18 @@ def test_adding_asks_for_type_name_and_configuration(admin_client: Client) -> No
         "callback",
         "office-hours",
         "capacity",
+        "request-interaction",
+        "request-access",
+        "match-interaction",
+        "get",
+        "hello",
         "User Terminated Immediate",
         "User Terminated Delayed",
         "Agent Preview",
         "Agent First",
         "User Originated Immediate",
         "User Originated Delayed",
-        "Custom",
-        "Custom",
-        "Custom",
+        *["Custom"] * 8,
     ]
     assert f'<a href="{LIST}" class="closelink">Cancel</a>' in text
     assert re.findall(r'<input type="submit" value="([^"]+)"', text) == ["Save"]

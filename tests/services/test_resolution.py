@@ -283,7 +283,8 @@ def test_a_threshold_just_above_the_buffer_is_allowed() -> None:
 
 def test_problems_of_a_type_that_is_gone() -> None:
     assert problems(Service(type="chat")) == [
-        "no service type 'chat' is registered; registered are: callback, office-hours, capacity"
+        "no service type 'chat' is registered; registered are: callback, office-hours, capacity, request-interaction, "
+        "request-access, match-interaction, get, hello"
     ]
 
 
