@@ -27,7 +27,8 @@ HTTPS = env.boolean("HTTPS", default=False, help="`true` in production: secure c
 BEHIND_PROXY = env.boolean(
     "BEHIND_PROXY",
     default=False,
-    help="believe the header X-Forwarded-Proto of the proxy that ends TLS; only with `HTTPS=true`",
+    help="believe what the proxy that ends TLS says in X-Forwarded-Proto, only with `HTTPS=true`, and in "
+    "X-Forwarded-For about who guesses passwords",
 )
 CSRF_TRUSTED_ORIGINS = env.several(
     "CSRF_TRUSTED_ORIGINS", default=[], help="further origins, as https://host, from which the pages' forms may be sent"

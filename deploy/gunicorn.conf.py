@@ -50,6 +50,11 @@ keepalive = 75
 max_requests = 20_000
 max_requests_jitter = 2_000
 
+# What a request may bring before Django looks at it; the body is limited there (1 MB, callbacksite/settings.py).
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+
 forwarded_allow_ips = settings.FORWARDED_ALLOW_IPS
 # gunicorn drops headers with an underscore, because `X_FORWARDED_FOR` could be taken for `X-Forwarded-For`. This one is
 # part of the wire protocol; it is let through alone, and only from the proxies above. Mapping all of them
