@@ -92,15 +92,14 @@ def by_properties(
     if wanted:
         matching = matching.filter(reduce(and_, (each.condition for each in wanted)))
     of_services = limits.only if service is None else (service,)
-    found_by = min(wanted, key=_rank, default=_ANY)
-    if _rank(found_by) < _rank(_ANY) and not (found_by.key == "_callback_reason" and of_services):
-        candidates = _with(found_by)
-        # A digest is not the value.
-        is_enough = len(wanted) == 1 and found_by.key in COLUMNS and service is None and limits == Limits()
-    else:
-        candidates = _in_states(frozenset(State).intersection(*(each.states for each in wanted)), of_services)
-        is_enough = not limits.without and all(each.key == "_callback_state" for each in wanted)
-    return _read(matching, candidates, MOST_RECORDS, is_enough=is_enough)
+    in_states = _in_states(frozenset(State).intersection(*(each.states for each in wanted)), of_services)
+    finding = sorted((each for each in wanted if _rank(each) < _NO_RANK), key=_rank)
+    if not finding and not limits.without and all(each.key == "_callback_state" for each in wanted):
+        return _first_of(in_states, matching, MOST_RECORDS)
+    # A digest is not the value.
+    if len(wanted) == len(finding) == 1 and finding[0].key in COLUMNS and service is None and limits == Limits():
+        return _first_of(_with(finding[0]), matching, MOST_RECORDS)
+    return _among(_fewest([*(_with(each) for each in finding), in_states]), matching, MOST_RECORDS)
 
 
 def by_any_property(
@@ -130,14 +129,16 @@ def by_desired_time(
         matching = matching.filter(reduce(and_, (each.condition for each in wanted)))
     possible = frozenset(states).intersection(*(each.states for each in wanted))
     candidates = _in_states(possible, limits.only if services is None else services, between=(start, end))
-    is_enough = not limits.without and all(each.key == "_callback_state" for each in wanted)
-    return _read(matching, candidates, most, is_enough=is_enough)
+    if not limits.without and all(each.key == "_callback_state" for each in wanted):
+        return _first_of(candidates, matching, most)
+    return _among(candidates, matching, most)
 
 
 def by_reason(reason: Reason, *, limits: Limits, most: int) -> Found:
     """Callbacks that ended for this reason, newest first."""
-    matching = Callback.objects.within(limits)
-    return _read(matching, _with(Property("_callback_reason", reason)), most, is_enough=limits == Limits())
+    candidates = _with(Property("_callback_reason", reason))
+    read = _first_of if limits == Limits() else _among
+    return read(candidates, Callback.objects.within(limits), most)
 
 
 def at_work(services: Collection[int]) -> dict[int, int]:
@@ -156,13 +157,19 @@ def at_work(services: Collection[int]) -> dict[int, int]:
         return {pk: int(number) for pk, number in cursor.fetchall()}
 
 
-# The smaller, the fewer callbacks an index finds by it: nearly always one, some of a person, many.
-_RANKS = {"_id": 0, "_customer_number": 1, "_callback_reason": 3, "_callback_state": 4, "_service_name": 4}
-_ANY = Property("_callback_state", "")
+# The smaller, the fewer callbacks an index most likely finds by it: one, those of a person, many.
+_NO_RANK = 4
+_RANKS = {
+    "_id": 0,
+    "_customer_number": 1,
+    "_callback_reason": 3,
+    "_callback_state": _NO_RANK,
+    "_service_name": _NO_RANK,
+}
 
 
 def _rank(wanted: Property) -> int:
-    return 4 if wanted.negated else _RANKS.get(wanted.key, 2)
+    return _NO_RANK if wanted.negated else _RANKS.get(wanted.key, 2)
 
 
 @dataclass(frozen=True)
@@ -237,23 +244,40 @@ def _in_states(
     return _Stretches(where, [*parameters, *between], rows, number, column="desired_at", order="ASC")
 
 
-def _read(matching: CallbackQuerySet, candidates: _Stretches, most: int, *, is_enough: bool) -> Found:
-    """The first candidates that match. With `is_enough` all do, so that no more are read than are answered.
+def _fewest(alternatives: Sequence[_Stretches]) -> _Stretches:
+    """Those of which all can be looked at; where there are none, the first."""
+    if len(alternatives) == 1:
+        return alternatives[0]
+    return next((each for each in alternatives if not each.have_more(MOST_READ)), alternatives[0])
+
+
+def _first_of(candidates: _Stretches, matching: CallbackQuerySet, most: int) -> Found:
+    """Where every candidate matches: no more are read than are answered."""
+    rows = _read(candidates, matching, read=most + 1, most=most + 1)
+    return Found(rows[:most], len(rows) > most)
+
+
+def _among(candidates: _Stretches, matching: CallbackQuerySet, most: int) -> Found:
+    """Those that match, of as many candidates as may be looked at."""
+    read = max(MOST_READ, most + 1)
+    rows = _read(candidates, matching, read=read, most=most + 1)
+    return Found(rows[:most], len(rows) > most or candidates.have_more(read))
+
+
+def _read(candidates: _Stretches, matching: CallbackQuerySet, *, read: int, most: int) -> list[Callback]:
+    """The first `most` of the first `read` candidates that match.
 
     Each candidate is fetched by its key: whatever the planner believes to know of the values, it has no other way.
     """
-    read = most + 1 if is_enough else max(MOST_READ, most + 1)
     of_candidate = matching.defer(*_UNREAD).order_by().extra(where=["callbacks_callback.id = candidates.id"])
     try:
         each, conditions = of_candidate.query.sql_with_params()
     except EmptyResultSet:
-        return Found([], False)
+        return []
     first, parameters = candidates.first(read)
     statement = f"""
         WITH candidates AS MATERIALIZED ({first})
         SELECT matching.* FROM candidates, LATERAL ({each} OFFSET 0) AS matching
         ORDER BY candidates.at {candidates.order}, candidates.id {candidates.order} LIMIT %s
     """  # noqa: S608 (fixed texts)
-    rows = list(Callback.objects.raw(statement, [*parameters, *conditions, most + 1]))
-    is_cut_off = len(rows) > most or (not is_enough and candidates.have_more(read))
-    return Found(rows[:most], is_cut_off)
+    return list(Callback.objects.raw(statement, [*parameters, *conditions, most]))

@@ -134,12 +134,19 @@ def answer(client: Client, path: str = ALL, **query: str) -> tuple[list[str], st
 @pytest.mark.usefixtures("few_are_read")
 def test_how_far_is_looked(client: Client, billing: ConfiguredService) -> None:
     """Five callbacks, the oldest of which is the only one of its kind: an index finds it, looking through does not."""
-    oldest = start(billing, "4711", customer_id="c-1", plan="gold")
-    others = [start(billing, after=n, customer_id="c-2") for n in range(1, 5)]
+    oldest = start(billing, "4711", customer_id="c-1", _subscription="monthly")
+    others = [start(billing, after=n, customer_id="c-2", _subscription="monthly") for n in range(1, 5)]
 
     assert answer(client, _customer_number="4711") == ([oldest], None)
     assert answer(client, customer_id="c-1") == ([oldest], None)
     assert answer(client, customer_id="c-1", _customer_number="!5115") == ([oldest], None)
+    # Many have the one key, one has the other, in whichever order they are asked for.
+    for query in (
+        {"_subscription": "monthly", "customer_id": "c-1"},
+        {"customer_id": "c-1", "_subscription": "monthly"},
+        {"_customer_number": "4711", "_subscription": "monthly"},
+    ):
+        assert answer(client, **query) == ([oldest], None)
     assert answer(client, _callback_state="QUEUED", _customer_number="!5115") == ([], "0")
     assert answer(client, f"{ALL}/billing", _customer_number="!5115") == ([], "0")
     assert answer(client, f"{ALL}/billing") == (others[:1:-1], "2")
@@ -159,8 +166,10 @@ def test_a_small_service_beside_a_large_one(client: Client, billing: ConfiguredS
     assert answer(client, f"{ALL}/sales") == ([rare], None)
     assert answer(client, f"{ALL}/sales", _callback_state="!COMPLETED") == ([rare], None)
     assert answer(limited, _callback_state="QUEUED") == ([rare], None)
-    # Many have this number; of those that were looked at none is of the service.
-    assert answer(limited, _customer_number="5115") == ([], "0")
+    # Many have this number, few are of the service.
+    assert answer(limited, _customer_number="5115") == ([rare], None)
+    assert answer(client, f"{ALL}/sales", _customer_number="5115") == ([rare], None)
+    assert answer(client, _customer_number="5115", _service_name="sales") == ([], "0")
 
 
 @pytest.mark.usefixtures("few_are_read")
