@@ -24,11 +24,11 @@ from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
-from callbacks.models import StatusNotice, StatusReceiver
 from callbacks.push.post import exchange
 from callbacks.push.provider import Rejected, Unavailable
 from callbacks.status import signing
 from callbacks.status.metrics import DELIVERIES
+from callbacks.status.models import StatusNotice, StatusReceiver
 from callbacks.status.outbox import DELIVER
 from scheduling.kick import kick
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from callbacks import inbox
-from callbacks.models import StatusNotice
+from callbacks.status.models import StatusNotice
 from callbacks.status.outbox import DELIVER
 from scheduling.kick import kick
 

@@ -10,7 +10,7 @@ from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from callbacks.models import StatusNotice
+from callbacks.status.models import StatusNotice
 from callbacks.status.outbox import PATIENCE
 from scheduling.totals import REGISTRY
 

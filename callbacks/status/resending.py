@@ -9,8 +9,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import QuerySet
 
-from callbacks.models import StatusNotice, StatusReceiver
 from callbacks.status import configuration
+from callbacks.status.models import StatusNotice, StatusReceiver
 from callbacks.status.outbox import DELIVER, PATIENCE, receiver_of
 from scheduling.kick import kick
 from services.models import ConfiguredService

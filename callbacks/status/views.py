@@ -15,8 +15,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from callbacks.models import StatusNotice
 from callbacks.status import resending
+from callbacks.status.models import StatusNotice
 from callbacksite import live
 
 PAGE_SIZE = 50
@@ -70,7 +70,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
 def _parked() -> list[dict[str, Any]]:
     """The receivers with the most parked notices, with how many these are."""
     counted = StatusNotice.objects.filter(state=State.PARKED).order_by().values("receiver").annotate(count=Count("pk"))
-    return list(counted.order_by("-count", "receiver")[:MOST_RECEIVERS])
+    return [dict(row) for row in counted.order_by("-count", "receiver")[:MOST_RECEIVERS]]
 
 
 @require_POST

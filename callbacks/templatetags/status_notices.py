@@ -6,7 +6,8 @@ from typing import Any
 
 from django import template
 
-from callbacks.models import Callback, StatusNotice
+from callbacks.models import Callback
+from callbacks.status.models import StatusNotice
 
 register = template.Library()
 

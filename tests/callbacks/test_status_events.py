@@ -361,13 +361,13 @@ def test_every_event_has_the_keys_of_the_reference() -> None:
     assert set(KEYS) == set(Told)
     assert len(DEFAULT_EVENTS) == 9
     record = "_service_id,_service_name,_desired_time,_customer_number,_v_queue"
-    vendors = {
+    vendors: dict[str, str] = {
         "_cbe_on_service_create": "_service_id,_service_name,_customer_number,_urs_virtual_queue",
         "_cbe_on_virtual_ixn_create": "_service_id,_service_name",
         "_cbe_on_dial_init": "_service_id,_service_name,_customer_number,_c_dialed_number",
         "_cbe_on_connect_treatment_start": "_service_id,_service_name,_vq_for_outbound_calls,_c_dialed_number",
         "_cbe_on_service_exit": "_service_id,_service_name,_c_dialed_number,_c_termination_type",
-        **dict.fromkeys((event for event in Told if "_on_callback_" in event), record),
+        **dict.fromkeys([event.value for event in Told if "_on_callback_" in event], record),
     }
     for event, keys in vendors.items():
         assert set(keys.split(",")) <= set(KEYS[Told(event)]), event

@@ -13,7 +13,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from callbacks.flow.decision import DialResult
 from callbacks.flow.states import Reason, State
-from callbacks.models import Callback, StatusNotice
+from callbacks.models import Callback
+from callbacks.status.models import StatusNotice
 from telephony.models import Agent
 from tests.factories import (
     PASSWORD,

@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from callbacks.models import StatusNotice
+from callbacks.status.models import StatusNotice
 from scheduling import kick
 from tests.factories import NOON, CallbackFactory, UserFactory
 
