@@ -28,6 +28,7 @@ from django.utils import timezone
 
 from scheduling import kick
 from telephony import lease, switches
+from telephony.inbound_models import ArrivedCall
 from telephony.models import Leg, Switch
 from telephony.switch import LegState, Listener, Rejected, SwitchEvent, Unavailable
 
@@ -318,7 +319,7 @@ def assign(posts: dict[int, Post], *, only: str | None, holder: str, hands: Hand
 
 def live_legs() -> bool:
     """Whether anybody is on the line, on any switch."""
-    return Leg.objects.exclude(state=LegState.ENDED).exists()
+    return Leg.objects.exclude(state=LegState.ENDED).exists() or ArrivedCall.objects.exists()
 
 
 def stand_in(posts: dict[int, Post], stop: threading.Event) -> None:

@@ -106,3 +106,21 @@ def test_a_leg_is_bound_to_the_switch_of_the_other_while_that_one_lives() -> Non
     agent.state = LegState.ENDED
     assert way_of(wish, [agent], Party.CUSTOMER) == Way("8999@SIP_Switch", None)
     assert way_of(wish, [leg(Party.AGENT, attempt=9)], Party.CUSTOMER) == Way("8999@SIP_Switch", None)
+
+
+CALLED = replace(ANN, arrived=True, number="", route_point="")
+
+
+@pytest.mark.parametrize(
+    ("customer", "act"),
+    [
+        # Their leg is there with the wish, or its end is about to be told: nobody is rung, and no agent for nobody.
+        (None, None),
+        (LegState.ENDED, None),
+        (LegState.UP, Create(Party.AGENT, KATE)),
+    ],
+)
+def test_who_called_us_is_never_rung(customer: LegState | None, act: Act | None) -> None:
+    legs = [leg(Party.CUSTOMER, customer, **hears_music())] if customer else []
+    assert next_act(WantedCall(CALLED), legs, "") is None
+    assert next_act(WantedCall(CALLED, KATE), legs, BRIDGE) == act
