@@ -114,10 +114,10 @@ def test_the_list_has_a_fixed_number_of_queries(
     as_sue: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     many(60)
-    # Session, user, their permissions and their groups'; the rows; what the audit found; whether they have a desk.
-    with django_assert_num_queries(7):
+    # Session, user, their permissions and their groups'; the rows; the brake; the findings; whether they have a desk.
+    with django_assert_num_queries(8):
         shown(as_sue)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         as_sue.get(LIST, headers=HTMX)
 
 
