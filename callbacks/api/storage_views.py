@@ -12,6 +12,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
+from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -53,11 +54,12 @@ class StorageViewSet(RawAnswers, ViewSet):
     @schema_storage.CREATE
     def create(self, request: Request, storage_id: str) -> Response:
         """The last part of this address is the time to live; for GET and DELETE it is the id."""
-        now = timezone.now()
-        client = client_of(access.client(request))
-        area = storage.create(
-            client=client, values=values_of(request._request), expires_at=_end(storage_id, now), now=now
-        )
+        key, now = access.client(request), timezone.now()
+        if key and key.is_public:
+            # Whoever reads the page could fill what its key may store.
+            raise exceptions.PermissionDenied
+        values, end = values_of(request._request), _end(storage_id, now)
+        area = storage.create(client=client_of(key), values=values, expires_at=end, now=now)
         return Response({"_id": area.pk})
 
     @schema_storage.UPDATE

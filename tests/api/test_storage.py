@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,18 @@ import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
+from hypothesis import given
+from hypothesis import strategies as st
 
 from callbacks import storage, sweeps
 from callbacks.api import bodies, storage_views
+from callbacks.api.errors import ApiError
 from callbacks.models import Callback
 from callbacks.storage_models import StorageArea, StoredValue
-from services.models import QUERY, START, ConfiguredService
+from services.models import QUERY, START, ApiKey, ConfiguredService
 from tests.api.conftest import at, client_with, make_service
+from tests.api.test_basic import of, protect
 from tests.api.test_errors import FAMILY
 from tests.factories import NOON, CallbackFactory
 
@@ -142,6 +147,50 @@ def test_who_has_no_key_stores_nothing(stranger: Client, db: None) -> None:
     assert stranger.post(f"{STORAGE}60", {"a": "1"}).status_code == 401
     assert client_with(QUERY).post(f"{STORAGE}60", {"a": "1"}).status_code == 403
     assert not StorageArea.objects.exists()
+
+
+def test_a_key_that_stands_in_web_pages_stores_nothing(db: None) -> None:
+    _, text = ApiKey.objects.create_key(name="web page", scopes=[START], is_public=True)
+    client = Client(headers={"x-api-key": text})
+    assert client.post(f"{STORAGE}60", {"a": "1"}).status_code == 403
+    assert not StorageArea.objects.exists()
+
+
+@pytest.mark.parametrize(("sent", "code"), [("S:s", 200), ("S:x", 401), ("V:v", 401), ("", 401)])
+def test_of_names_and_passwords_those_of_the_server_count(service: ConfiguredService, sent: str, code: int) -> None:
+    protect(None, "S", "s")
+    protect(service, "V", "v")
+    assert of(sent).post(f"{STORAGE}60", {"a": "1"}).status_code == code
+    assert StorageArea.objects.count() == (code == 200)
+
+
+PARTS = st.lists(
+    st.tuples(
+        st.from_regex(r"[a-z]{1,8}", fullmatch=True),
+        st.one_of(st.text('ab ä\r\n-;"', max_size=20), st.binary(max_size=40)),
+    ),
+    max_size=6,
+    unique_by=lambda part: part[0],
+)
+
+
+@given(PARTS)
+def test_every_byte_of_a_file_and_every_letter_of_a_text_is_read(parts: list[tuple[str, str | bytes]]) -> None:
+    """Until the boundary, which no client puts into a part."""
+    body = b""
+    for key, value in parts:
+        named = '; filename="f"\r\nContent-Type: image/png' if isinstance(value, bytes) else ""
+        head = f'--=cut=\r\nContent-Disposition: form-data; name="{key}"{named}\r\n\r\n'
+        body += head.encode() + (value if isinstance(value, bytes) else value.encode()) + b"\r\n"
+    request = RequestFactory().post("/", body + b"--=cut=--\r\n", content_type="multipart/form-data; boundary==cut=")
+    expected = {k: storage.File(v, "image/png", "f") if isinstance(v, bytes) else v for k, v in parts}
+    assert bodies.with_files(request) == expected
+
+
+@given(st.binary(max_size=200), st.sampled_from(["multipart/form-data; boundary=x", FORM, "application/json"]))
+def test_what_cannot_be_read_is_refused_and_nothing_else_happens(body: bytes, content_type: str) -> None:
+    with suppress(ApiError):
+        bodies.with_files(RequestFactory().post("/", b"--x\r\n" + body, content_type=content_type))
 
 
 def test_deleting(client: Client, db: None) -> None:
