@@ -57,7 +57,7 @@ class CallbackViewSet(ApiView, ViewSet):
         try:
             callback = actions.start(
                 service=service,
-                parameters=notification.with_language(parameters, request.headers.get("Accept-Language", "")),
+                parameters=notification.with_language(service, parameters, request.headers.get("Accept-Language", "")),
                 desired_at=desired_at,
                 actor=access.actor(key),
                 now=now,

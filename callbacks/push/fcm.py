@@ -141,7 +141,7 @@ def _token(account: Account, timeout: float) -> str:
     answer = exchange(settings.GOOGLE_TOKEN_ENDPOINT, urlencode(form).encode(), timeout=timeout, content_type=_FORM)
     found = _object(answer.body)
     if answer.status == 200 and isinstance(found.get("access_token"), str):
-        token, seconds = found["access_token"], _seconds(found.get("expires_in"))
+        token, seconds = str(found["access_token"]), _seconds(found.get("expires_in"))
         _tokens[account] = (token, time.monotonic() + max(0.0, seconds - _SPARE_SECONDS))
         return token
     if answer.status >= 500 or answer.status == 429:

@@ -8,6 +8,8 @@ from typing import Any
 from callbacks.flow.options import Notification
 from callbacks.push import texts
 from callbacks.push.files import Unreadable
+from services import resolution
+from services.models import ConfiguredService
 
 # The request's own key, else its header Accept-Language; a list as that header has.
 LANGUAGE = "_customer_language"
@@ -37,8 +39,13 @@ def from_resolved(resolved: Mapping[str, Any], properties: Mapping[str, str]) ->
     )
 
 
-def with_language(parameters: Mapping[str, str], accept_language: str) -> dict[str, str]:
-    """The keys of a request with what its header Accept-Language says its user reads, unless they say so themselves."""
+def with_language(service: ConfiguredService, parameters: Mapping[str, str], accept_language: str) -> dict[str, str]:
+    """The keys of a request with what its header Accept-Language says its user reads, unless they say so themselves.
+
+    Where the service has no message file nothing is kept of it.
+    """
     if LANGUAGE in parameters or not texts.preferred(accept_language):
+        return dict(parameters)
+    if not resolution.resolve_one(service, "_notification_message_file"):
         return dict(parameters)
     return {**parameters, LANGUAGE: accept_language[:LONGEST_LANGUAGE]}

@@ -84,7 +84,9 @@ def _talk(peer: socket.socket, apple: Apple, number: int) -> None:
         while data := peer.recv(65536):
             for event in h2c.receive_data(data):
                 if isinstance(event, h2.events.RequestReceived):
-                    open_requests[event.stream_id] = Request(number, dict(event.headers))
+                    open_requests[event.stream_id] = Request(
+                        number, {str(name): str(text) for name, text in event.headers or []}
+                    )
                 elif isinstance(event, h2.events.DataReceived):
                     open_requests[event.stream_id].body += event.data
                     h2c.acknowledge_received_data(event.flow_controlled_length, event.stream_id)

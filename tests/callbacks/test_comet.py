@@ -136,9 +136,9 @@ def test_nobody_gets_what_is_for_others(callback: Callback) -> None:
 def test_a_key_of_other_services_hears_nothing(callback: Callback) -> None:
     other = ConfiguredService.objects.create(name="other", type="callback", configuration="Custom", options={})
     tell(callback)
-    assert Comet(client=client_with(START, services=[other])).subscribe().connect()[0] == []
+    assert Comet(client=client_with(START, services=(other,))).subscribe().connect()[0] == []
     assert callback.service is not None
-    assert Comet(client=client_with(START, services=[callback.service])).subscribe().connect()[0] == [callback.pk]
+    assert Comet(client=client_with(START, services=(callback.service,))).subscribe().connect()[0] == [callback.pk]
 
 
 def test_what_came_before_the_client_waits_for_it(callback: Callback) -> None:

@@ -14,6 +14,7 @@ from callbacks.push import notification, texts
 from callbacks.push.files import Unreadable
 from callbacks.push.texts import preferred
 from services import resolution
+from tests.api.conftest import make_service
 from tests.world import World
 
 FILE = """
@@ -138,6 +139,7 @@ def test_a_file_may_lie_deeper_as_mounted_volumes_have_it(folder: Path) -> None:
     assert texts.load("2026/bank.yaml") == texts.load("now.yaml")
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("parameters", "header", "language"),
     [
@@ -149,7 +151,15 @@ def test_a_file_may_lie_deeper_as_mounted_volumes_have_it(folder: Path) -> None:
     ],
 )
 def test_a_client_says_what_its_user_reads(parameters: dict[str, str], header: str, language: str | None) -> None:
-    assert notification.with_language(parameters, header).get("_customer_language") == language
+    service = make_service("texts", _notification_message_file="bank.yaml")
+    assert notification.with_language(service, parameters, header).get("_customer_language") == language
+
+
+@pytest.mark.django_db
+def test_where_nothing_is_translated_no_language_is_kept() -> None:
+    assert notification.with_language(make_service("plain"), {"_customer_number": "5115"}, "de") == {
+        "_customer_number": "5115"
+    }
 
 
 # A callback whose customer is asked
