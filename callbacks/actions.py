@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -14,7 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 
-from callbacks import limits, lookups, metrics, originated, permit, promises, push, records
+from callbacks import configured, limits, lookups, metrics, permit, promises, records
 from callbacks.flow import machine, projections
 from callbacks.flow.events import (
     Cancelled,
@@ -29,7 +27,7 @@ from callbacks.flow.events import (
     Started,
     load,
 )
-from callbacks.flow.options import FLOW_OPTIONS, FlowOptions, from_resolved
+from callbacks.flow.options import FlowOptions
 from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import Reason
 from callbacks.inbox import ADVANCE
@@ -37,9 +35,7 @@ from callbacks.limits import Admission, number_rules
 from callbacks.limits.idempotency import Once
 from callbacks.models import Callback, Pending
 from callbacks.promises import NotAvailable, Place, SlotFull
-from callbacks.push import configuration, notification
 from callbacks.records import Turns
-from callbacks.status import configuration as status
 from scheduling import bookings
 from scheduling.kick import kick
 from services import resolution
@@ -73,10 +69,6 @@ logger = logging.getLogger(__name__)
 # An event that fails that often is set aside, so that the ones behind it are handled.
 MOST_FAILURES = 3
 RETRY_FAILED_AFTER = timedelta(seconds=1)
-# The key under which the customer's data reach the agent as one text (`_attach_udata`).
-USER_DATA = "GMS_UserData"
-# More bytes than that do not fit into the headers of a call, in one and in all of them.
-LONGEST_ATTACHED, MOST_ATTACHED = 1000, 2000
 DEFAULT_TTL = timedelta(seconds=86400)
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -147,7 +139,7 @@ def start(
         desired_at=desired_at or now,
         expires_at=(desired_at or now) + DEFAULT_TTL,
     )
-    options, error = _resolve(callback)
+    options, error = configured.resolve(callback)
     if options is not None:
         callback.expires_at = callback.desired_at + timedelta(seconds=options.ttl)
     for last_try in (False, True):
@@ -188,7 +180,7 @@ def _store_new(
             number=callback.customer_number,
             desired_at=callback.desired_at,
             slot=place.slot if place else None,
-            unaskable=_unaskable(options, callback.properties),
+            unaskable=configured.unaskable(options, callback.properties),
         )
         turns = _run(session, options, [SetAside(error) if options is None else Started(actor=actor)], now)
         if turns.session.stage is Stage.EXPECTING:
@@ -204,21 +196,12 @@ def _store_new(
     return turns
 
 
-def _unaskable(options: FlowOptions | None, properties: Mapping[str, str]) -> str:
-    """Why the customer's device cannot be asked to confirm; not looked at where nobody is to be asked."""
-    calls_us = options is not None and projections.is_user_originated(options)
-    if options is None or not (calls_us or (options.wait_for_agent and options.wait_for_user_confirm)):
-        return "nobody is asked (_wait_for_user_confirm)"
-    device_os, device = properties.get("_device_os", ""), properties.get("_device_notification_id", "")
-    return push.why_not_askable(device_os, device, configuration.enabled())
-
-
 def _admit(callback: Callback, options: FlowOptions, headers: Mapping[str, str], now: datetime) -> Admission:
     """Whether its number may be called, and whether there were not too many requests. Raises as start()."""
     service = callback.service
     if service is None:
         raise ServiceGone(callback.service_name)
-    number, resolved = callback.customer_number, _resolved(callback, service)
+    number, resolved = callback.customer_number, configured.values(callback, service)
     if number:
         number_rules.check(service.name, number, resolved)
         if blocklist.blocking(number, country=str(resolved["_default_country"] or ""), now=now):
@@ -230,7 +213,7 @@ def _admit(callback: Callback, options: FlowOptions, headers: Mapping[str, str],
     return limits.check(
         service,
         resolved=resolved,
-        parameters=_parameters(callback),
+        parameters=configured.parameters(callback),
         headers=headers,
         is_now=callback.desired_at - buffer <= now,
         buffer=buffer,
@@ -327,7 +310,7 @@ def reschedule(
         wishes: list[Event] = []
         # The time that is asked for is told as such.
         if properties.keys() - {"_desired_time"}:
-            unaskable = _unaskable(options, {**callback.properties, **properties})
+            unaskable = configured.unaskable(options, {**callback.properties, **properties})
             wishes.append(Changed(actor, _said(properties), unaskable))
         if desired_at is not None:
             wishes.append(Rescheduled(actor, max(desired_at, now), None))
@@ -443,7 +426,7 @@ def _lock(callback_id: str) -> Callback | None:
 
 def _decide(callback: Callback, events: list[Event], now: datetime, wish: Wish | None = None) -> tuple[Session, Turns]:
     """Decide events of a locked callback, then a verb's wish, and store what follows; the session before, and after."""
-    options, error = _options(callback)
+    options, error = configured.options(callback)
     session = SESSION.validate_python(callback.session)
     if options is None:
         # Ending needs no options; anything else cannot go on without them.
@@ -491,53 +474,6 @@ def _run_on(turns: Turns, options: FlowOptions | None, events: Sequence[Event], 
     for event in events:
         # Without options there are only events that end the callback, and ending reads none.
         turns.add(event, machine.decide(turns.session, options, event, now))  # type: ignore[arg-type]
-
-
-def _options(callback: Callback) -> tuple[FlowOptions | None, str]:
-    """The frozen options, or, before its execution starts, what the service says now."""
-    if callback.options:
-        return FLOW_OPTIONS.validate_python(callback.options), ""
-    return _resolve(callback)
-
-
-def _resolve(callback: Callback) -> tuple[FlowOptions | None, str]:
-    if callback.service is None:
-        return None, f"The service {callback.service_name} was deleted."
-    try:
-        resolved = _resolved(callback, callback.service)
-    except (resolution.OptionError, LookupError) as error:
-        return None, f"The configuration of service {callback.service_name} cannot be resolved: {error}"
-    reports = status.of_callback(callback, resolved)
-    told = notification.from_resolved(resolved, callback.properties)
-    options = from_resolved(resolved, _attached(callback, str(resolved["_attach_udata"])), told, reports=reports)
-    if projections.is_user_originated(options):
-        options = replace(options, booking_seconds=originated.seconds(callback.service, options.resource_group))
-    return options, ""
-
-
-def _resolved(callback: Callback, service: ConfiguredService) -> Mapping[str, object]:
-    """Its service's options, with what the request says. Raises OptionError, LookupError."""
-    return resolution.resolve(service, overrides=callback.overrides, parameters=_parameters(callback))
-
-
-def _parameters(callback: Callback) -> dict[str, str]:
-    """The keys of its request."""
-    return {**callback.properties, **callback.overrides, **callback.user_data}
-
-
-def _attached(callback: Callback, form: str) -> tuple[tuple[str, str], ...]:
-    """The customer's data as an agent's call carries them (`_attach_udata`); the id, where they are too much for it."""
-    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in callback.user_data.items()}
-    in_pairs: dict[str, tuple[tuple[str, str], ...]] = {
-        "separate_keys": tuple(texts.items()),
-        "single_json": ((USER_DATA, json.dumps(texts, ensure_ascii=False)),) if texts else (),
-        "gms_storage_id": ((USER_DATA, callback.pk),),
-    }
-    attached = in_pairs[form]
-    sizes = [len(key.encode()) + len(text.encode()) for key, text in attached]
-    if max(sizes, default=0) > LONGEST_ATTACHED or sum(sizes) > MOST_ATTACHED:
-        return in_pairs["gms_storage_id"]
-    return attached
 
 
 def _count_failure(callback_id: str, error: str, now: datetime) -> None:
