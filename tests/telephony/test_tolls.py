@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from services.kinds import NUMBER_TYPES
 from telephony.tolls import TYPES, why_not
 
 # As long as a service says nothing.
@@ -139,3 +140,10 @@ def test_no_premium_number_of_any_country_gets_through(region: str, extra: str, 
     assert example is not None
     written = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
     assert "premium" in why(f"{way_out}{written}{extra}")
+
+
+def test_the_option_knows_the_types_that_are_told_apart() -> None:
+    for found in TYPES:
+        assert NUMBER_TYPES.read(found) == (found,)
+    assert NUMBER_TYPES.choices is not None
+    assert {text for text, _ in NUMBER_TYPES.choices()} == {*TYPES, "none"}
