@@ -51,7 +51,7 @@ def why_not(number: str, *, country: str, allowed: Collection[str], refused: Col
     them.
     """
     readings = list(_readings(number, country))
-    for parsed in readings:
+    for parsed in (*readings, *_unstripped(number, readings)):
         if (found := _type(parsed)) in refused:
             options = "_refused_number_types" + (" or _disallow_premium_phone_numbers" if found == PREMIUM else "")
             return f"it is {TYPES[found]} ({options})"
@@ -79,6 +79,22 @@ def _readings(number: str, country: str) -> Iterator[PhoneNumber]:
     for way_out in _WAYS_OUT:
         if digits.startswith(way_out) and (abroad := numbers.parsed(f"+{digits.removeprefix(way_out)}", "")):
             yield abroad
+
+
+def _unstripped(number: str, readings: Collection[PhoneNumber]) -> Iterator[PhoneNumber]:
+    """The same with all digits behind the country code.
+
+    Of a number that is too long what looks like the prefix of calls within the country is taken off: +7 809 is read as
+    +7 09.
+    """
+    import phonenumbers
+
+    digits = phonenumbers.normalize_digits_only(number)
+    for parsed in readings:
+        code = str(parsed.country_code)
+        for before in ("", *_WAYS_OUT):
+            if digits.startswith(before + code) and (behind := digits.removeprefix(before + code)):
+                yield phonenumbers.PhoneNumber(country_code=parsed.country_code, national_number=int(behind))
 
 
 def _type(parsed: PhoneNumber) -> str:

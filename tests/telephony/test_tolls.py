@@ -70,6 +70,7 @@ def test_an_ordinary_number_may_be_called_unless_somebody_says_otherwise(number:
         ("+1 900 555 1234 99", "", "premium"),
         ("900 555 1234 99", "US", "premium"),
         ("00 1 900 555 1234 99", "", "premium"),
+        ("+7 809 123 4567 0", "", "premium"),
     ],
 )
 def test_a_number_of_a_costly_type_is_refused(number: str, country: str, found: str) -> None:
