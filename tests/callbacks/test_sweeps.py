@@ -18,7 +18,7 @@ from callbacks import inbox, sweeps
 from callbacks.flow.events import Cancelled
 from callbacks.flow.states import Reason, State
 from callbacks.models import Attempt, Callback, JournalEntry, Pending
-from callbacks.push.models import Notice
+from callbacks.push.models import CometMessage, Notice
 from scheduling import bookings, tasks, tick
 from scheduling.models import Booking, Timer
 from scheduling.plan import Plan
@@ -118,7 +118,7 @@ def test_the_sweep_knows_every_table_that_points_to_a_callback() -> None:
         for field in model._meta.fields
         if field.is_relation and field.related_model is Callback
     }
-    assert pointing == {*sweeps.CHILDREN, Notice._meta.db_table}
+    assert pointing == {*sweeps.CHILDREN, Notice._meta.db_table, CometMessage._meta.db_table}
 
 
 def talking(callback: Callback) -> None:
