@@ -53,7 +53,8 @@ def locked_out(request: HttpRequest, response: HttpResponse | None, credentials:
 
 def _last_failure(username: str | None, address: str | None) -> datetime | None:
     attempts = AccessAttempt.objects.filter(username=username, ip_address=address)
-    return attempts.order_by("-attempt_time").values_list("attempt_time", flat=True).first()
+    last: datetime | None = attempts.order_by("-attempt_time").values_list("attempt_time", flat=True).first()
+    return last
 
 
 def _is_proxy(text: str) -> bool:

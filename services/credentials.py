@@ -55,7 +55,7 @@ class Opened:
         return not self.others and not any(self.own.values())
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Plain:
     """A service that sets nothing itself: for it counts what stands in the sections."""
 

@@ -6,6 +6,7 @@ A new address is a new line here and, where it is for a new kind of reader, one 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from services.models import ADMIN, QUERY, START
 
@@ -140,11 +141,11 @@ class Operation:
     """`scope` is what a key needs; `path` and `sends` make a request of it that makes sense."""
 
     scope: str
-    sends: dict[str, object] = field(default_factory=dict)
+    sends: dict[str, Any] = field(default_factory=dict)
     path: str = ""
 
 
-NUMBER: dict[str, object] = {"_customer_number": "5115"}
+NUMBER = {"_customer_number": "5115"}
 # Below the base path, by address and method.
 API = {
     ("1/admin/callback/queues", "get"): Operation(ADMIN),
