@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -411,24 +412,8 @@ def test_the_outcome_of_a_lost_claim_changes_nothing(receiver: Receiver) -> None
     assert (sent.state, sent.claimed_until) == ("pending", NOON + 20 * SECOND)
 
 
-@committed
-def test_two_workers_never_send_the_same_one_or_two_of_a_callback_at_once(receiver: Receiver) -> None:
-    for number in range(6):
-        notice(f"event{number}", callback=f"369-{number % 2}", target=receiver.url)
-    at_once: list[int] = []
-    sending: list[str] = []
-    real = deliveries._send
-    lock = threading.Lock()
-
-    def send(claimed: StatusNotice, now: datetime) -> deliveries.Outcome:
-        with lock:
-            assert claimed.callback not in sending
-            sending.append(claimed.callback)
-            at_once.append(len(sending))
-        outcome = real(claimed, now)
-        with lock:
-            sending.remove(claimed.callback)
-        return outcome
+def at_work(receiver: Receiver, number: int) -> list[threading.Thread]:
+    """So many workers that send to a receiver what is due at noon."""
 
     def work() -> None:
         try:
@@ -436,17 +421,53 @@ def test_two_workers_never_send_the_same_one_or_two_of_a_callback_at_once(receiv
         finally:
             connections.close_all()
 
+    workers = [threading.Thread(target=work) for _ in range(number)]
+    for worker in workers:
+        worker.start()
+    return workers
+
+
+@committed
+def test_two_workers_never_send_two_of_a_callback_at_once(receiver: Receiver) -> None:
+    for number in range(6):
+        notice(f"event{number}", callback=f"369-{number % 2}", target=receiver.url)
+    sending: list[str] = []
+    real = deliveries._send
+
+    def send(claimed: StatusNotice, now: datetime) -> deliveries.Outcome:
+        assert claimed.callback not in sending
+        sending.append(claimed.callback)
+        outcome = real(claimed, now)
+        sending.remove(claimed.callback)
+        return outcome
+
     with mock.patch.object(deliveries, "_send", send):
-        workers = [threading.Thread(target=work) for _ in range(4)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
+        for worker in at_work(receiver, 4):
             worker.join(30)
-    assert max(at_once) <= deliveries.AT_ONCE
     assert sorted(receiver.events) == [f"event{number}" for number in range(6)]
     for callback in (0, 1):
         own = [event for event in receiver.events if int(event[-1]) % 2 == callback]
         assert own == sorted(own)
+
+
+@committed
+def test_no_more_than_two_are_sent_to_a_receiver_at_a_time(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliveries, "DELIVERY_SECONDS", 60.0)
+    for number in range(5):
+        notice(callback=f"369-{number}", target=receiver.url)
+    receiver.open.clear()
+    workers = at_work(receiver, 4)
+    gives_up = time.monotonic() + 30
+    try:
+        while sum(worker.is_alive() for worker in workers) > 2 or len(receiver.got) < 2:
+            assert time.monotonic() < gives_up, "more than two workers are busy with one receiver"
+            time.sleep(0.01)
+        assert len(receiver.got) == 2
+    finally:
+        receiver.open.set()
+        for worker in workers:
+            worker.join(30)
+    assert len(receiver.got) == 5
 
 
 # Failures
