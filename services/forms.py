@@ -87,6 +87,9 @@ class ApiKeyForm(ApiKeyModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "requests_a_minute" in self.fields:
+            # Of keys for web pages alone: who adds another one need not think of it.
+            self.fields["requests_a_minute"].required = False
         if self.instance.pk and "is_public" in self.fields:
             # The text of a key is known only when it is made.
             self.fields["is_public"].disabled = True
@@ -99,6 +102,10 @@ class ApiKeyForm(ApiKeyModelForm):
         if self.instance.pk and self.initial.get("revoked") and not revoked:
             raise ValidationError("A revoked key cannot be made valid again. Create a new one.")
         return revoked
+
+    def clean_requests_a_minute(self) -> int:
+        said: int | None = self.cleaned_data["requests_a_minute"]
+        return models.ApiKey.REQUESTS_A_MINUTE if said is None else said
 
     def clean_captcha_url(self) -> str:
         url: str = self.cleaned_data["captcha_url"].strip()

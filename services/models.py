@@ -210,6 +210,7 @@ class ApiKey(models.Model):
     ]
     GENERATOR = KeyGenerator()
     TEXT_FORMAT = re.compile(r"[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}")
+    REQUESTS_A_MINUTE = 30
 
     name = models.CharField(max_length=64, help_text="Who uses it, for example mobile app.")
     prefix = models.CharField(max_length=8, unique=True, editable=False)
@@ -229,8 +230,8 @@ class ApiKey(models.Model):
     )
     public_text = models.CharField(max_length=41, blank=True, default="", db_default="", editable=False)
     requests_a_minute = models.PositiveSmallIntegerField(
-        default=30,
-        db_default=30,
+        default=REQUESTS_A_MINUTE,
+        db_default=REQUESTS_A_MINUTE,
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
         help_text="1 to 1000 with a key for web pages, from one address; more are answered 429.",
     )

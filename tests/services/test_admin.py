@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import re
 from datetime import UTC, datetime
 from html import unescape
@@ -296,6 +297,18 @@ def test_a_key_needs_a_scope(admin_client: Client) -> None:
     page = admin_client.post("/admin/services/apikey/add/", {"name": "mobile app"})
     assert page.context["adminform"].form.errors == {"scopes": ["This field is required."]}
     assert not ApiKey.objects.exists()
+
+
+def test_a_key_for_web_pages_shows_the_script_that_goes_there(admin_client: Client) -> None:
+    service = make_service()
+    sent = {"name": "shop", "scopes": ["start"], "limited_to": [service.pk], "is_public": "on"}
+    admin_client.post(reverse("admin:services_apikey_add"), sent)
+    key = ApiKey.objects.get()
+    assert (key.is_public, key.requests_a_minute, key.public_text[:8]) == (True, 30, key.prefix)
+    page = admin_client.get(reverse("admin:services_apikey_change", args=[key.pk])).content.decode()
+    script = f'src="/static/widget/callbacksite.js" data-service="{service.name}" data-key="{key.public_text}"'
+    assert script in html.unescape(page)
+
 
 
 def test_a_key_can_be_changed_and_revoked_but_not_revived(admin_client: Client) -> None:
