@@ -46,6 +46,8 @@ _OPTIONS = {
     # Whoever tries it does so with one number, again and again.
     "_enable_in_queue_checking": "false",
     "_throttle_request_parameters_limit": "600",
+    "_max_attempts_per_number_per_day": "0",
+    "_max_attempts_per_number_per_week": "0",
 }
 SERVICES: Mapping[str, tuple[str, dict[str, str]]] = {
     IMMEDIATE: ("User Terminated Immediate", _OPTIONS),
