@@ -232,7 +232,8 @@ APNS_SANDBOX_ENDPOINT = "https://api.sandbox.push.apple.com"
 STATUS_NOTIFICATION_SECRETS = env.signing_secrets(
     "STATUS_NOTIFICATION_SECRETS",
     shown="one that follows from `SECRET_KEY`; `manage.py notification_secret` tells it",
-    help="what [status notifications](status-notifications.md#signatures) are signed with; several while they are rotated",
+    help="what [status notifications](status-notifications.md#signatures) are signed with; several while they are "
+    "rotated",
 )
 SIMULATOR_SPEED = env.decimal(
     "SIMULATOR_SPEED",

@@ -204,7 +204,7 @@ def _of_framework(error: Exception) -> _Answer | None:
         case exceptions.PermissionDenied():
             return _Answer(403, ACCESS, _MESSAGES[403])
         case exceptions.Throttled():
-            seconds = max(1, math.ceil(error.wait or 1))  # type: ignore[attr-defined] (the stubs lack it)
+            seconds = max(1, math.ceil(error.wait or 1))  # type: ignore[attr-defined]  # stubs
             text = f"There were too many requests with this key from your address. Try again in {seconds} seconds."
             return _Answer(429, UNAVAILABLE, text, {"Retry-After": str(seconds)})
         case exceptions.APIException():

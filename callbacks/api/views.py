@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.utils import timezone
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -64,7 +67,7 @@ class CallbackViewSet(ApiView, ViewSet):
                 headers=request.headers,
                 once=once,
             )
-            answer = answers.started(callback, service, now)
+            answer: Mapping[str, Any] = answers.started(callback, service, now)
         except idempotency.Answered as before:
             answer = before.answer
         # What is bound stays so until the thread's next request: the line of the access log is still to come.

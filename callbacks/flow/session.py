@@ -50,8 +50,9 @@ class Session:
     estimated at the start of the execution. `unaskable` is why the customer's device cannot be asked, empty where it
     can; `asked` counts how often it was since the customer last said anything, `confirmed`: they said yes.
     `held_back` is why the last dial was put off, until one is sent; `put_off_until` is the moment to which the permit
-    last put it off: time in the queue counts from there. At `remind_at` receivers of status notifications are reminded of
-    it; None once they were, and where nobody wants to be. A paused one goes on in `paused_from`, not before `resume_at`.
+    last put it off: time in the queue counts from there. At `remind_at` receivers of status notifications are reminded
+    of it; None once they were, and where nobody wants to be. A paused one goes on in `paused_from`, not before
+    `resume_at`.
     `attempt` numbers the customer's legs, and the access numbers that they were given, and never falls;
     `attempts_before` of them were for earlier desired times, and `attempts_used` counts those that the customer may
     have noticed. `sounds` numbers the lists that the customer's leg hears; `fallback`: the waiting treatment could not

@@ -5,39 +5,72 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('services', '0002_sections_lists_changes'),
+        ("services", "0002_sections_lists_changes"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='apikey',
-            name='captcha_secret',
-            field=models.CharField(blank=True, db_default='', default='', help_text="The name of the file in the folder PUSH_CREDENTIALS in which the provider's secret lies.", max_length=200, verbose_name='CAPTCHA secret'),
+            model_name="apikey",
+            name="captcha_secret",
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                default="",
+                help_text="The name of the file in the folder PUSH_CREDENTIALS in which the provider's secret lies.",
+                max_length=200,
+                verbose_name="CAPTCHA secret",
+            ),
         ),
         migrations.AddField(
-            model_name='apikey',
-            name='captcha_url',
-            field=models.CharField(blank=True, db_default='', default='', help_text='Where the token of a start request is verified, such as https://hcaptcha.com/siteverify. Empty: none is asked for.', max_length=200, verbose_name='CAPTCHA verified at'),
+            model_name="apikey",
+            name="captcha_url",
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                default="",
+                help_text="Where the token of a start request is verified, such as https://hcaptcha.com/siteverify. Empty: none is asked for.",
+                max_length=200,
+                verbose_name="CAPTCHA verified at",
+            ),
         ),
         migrations.AddField(
-            model_name='apikey',
-            name='is_public',
-            field=models.BooleanField(db_default=False, default=False, help_text='Everybody can read it there. It may only start callbacks, and what came of one it may change and cancel; it is limited to services, and so are the requests that it takes from one address.', verbose_name='for web pages'),
+            model_name="apikey",
+            name="is_public",
+            field=models.BooleanField(
+                db_default=False,
+                default=False,
+                help_text="Everybody can read it there. It may only start callbacks, and what came of one it may change and cancel; it is limited to services, and so are the requests that it takes from one address.",
+                verbose_name="for web pages",
+            ),
         ),
         migrations.AddField(
-            model_name='apikey',
-            name='public_text',
-            field=models.CharField(blank=True, db_default='', default='', editable=False, max_length=41),
+            model_name="apikey",
+            name="public_text",
+            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=41),
         ),
         migrations.AddField(
-            model_name='apikey',
-            name='requests_a_minute',
-            field=models.PositiveSmallIntegerField(db_default=30, default=30, help_text='1 to 1000 with a key for web pages, from one address; more are answered 429.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)]),
+            model_name="apikey",
+            name="requests_a_minute",
+            field=models.PositiveSmallIntegerField(
+                db_default=30,
+                default=30,
+                help_text="1 to 1000 with a key for web pages, from one address; more are answered 429.",
+                validators=[
+                    django.core.validators.MinValueValidator(1),
+                    django.core.validators.MaxValueValidator(1000),
+                ],
+            ),
         ),
         migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('is_public', False), ('public_text', '')), models.Q(('is_public', True), ('scopes', ['start']), models.Q(('public_text', ''), _negated=True)), _connector='OR'), name='api_key_public_only_starts'),
+            model_name="apikey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("is_public", False), ("public_text", "")),
+                    models.Q(("is_public", True), ("scopes", ["start"]), models.Q(("public_text", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="api_key_public_only_starts",
+            ),
         ),
     ]

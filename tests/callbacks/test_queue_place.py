@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from callbacks.actions import _attached
+from callbacks.configured import _attached
 from callbacks.flow import projections
 from callbacks.flow.events import PreviewRejected, Started
 from callbacks.models import Callback

@@ -128,8 +128,8 @@ def test_a_callback_has_a_fixed_number_of_queries(
     for number in range(1, 21):
         AttemptFactory.create(callback=callback, number=number)
         JournalEntryFactory.create(callback=callback)
-    # As the list's, with the callback, its attempts and its journal, its place in a queue, its prediction and its status
-    # notifications instead of the rows.
+    # As the list's, with the callback, its attempts and its journal, its place in a queue, its prediction and its
+    # status notifications instead of the rows.
     with django_assert_num_queries(12):
         shown(as_sue, f"{LIST}{callback.pk}/")
 

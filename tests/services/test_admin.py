@@ -310,7 +310,6 @@ def test_a_key_for_web_pages_shows_the_script_that_goes_there(admin_client: Clie
     assert script in html.unescape(page)
 
 
-
 def test_a_key_can_be_changed_and_revoked_but_not_revived(admin_client: Client) -> None:
     api_key, text = ApiKey.objects.create_key(name="mobile app", scopes=["start"])
     url = reverse("admin:services_apikey_change", args=[api_key.pk])

@@ -368,8 +368,8 @@ virtual_queues: {Billing_VQ: {}}
         "part of other URLs (., .., availability, callback, check-queue-position, ixn, storage).",
         "services: 'callback' was given, allowed is a name of 1 to 64 of the characters A-Z a-z 0-9 . _ - that is not "
         "a part of other URLs (., .., availability, callback, check-queue-position, ixn, storage).",
-        "services.chat.type: 'chat' was given, allowed is one of callback, office-hours, capacity, request-interaction, "
-        "request-access, match-interaction, get, hello.",
+        "services.chat.type: 'chat' was given, allowed is one of callback, office-hours, capacity, "
+        "request-interaction, request-access, match-interaction, get, hello.",
         "services.voice.type: 'office-hours' was given, allowed is callback, because the type of a service cannot be "
         "changed.",
         "services.other: 'colour' was given, allowed is one of configuration, options, type.",
