@@ -23,7 +23,7 @@ NUMBER = {"_customer_number": "5115"}
 ACCESS = "java.rmi.AccessException"
 ADMINISTRATION = "/genesys/1/admin/callback"
 # These are about all that the client sees, be it nothing.
-ABOUT_ALL = {"find", "queues", "watermarks", "cancel_many", "report_cancelled", "create", "look_up"}
+ABOUT_ALL = {"find", "queues", "watermarks", "cancel_many", "report_cancelled", "create", "look_up", "exchange"}
 # After these a callback has no position, and is not found among the live.
 LAST = ["cancel", "served", "cancel_many"]
 
@@ -78,6 +78,10 @@ def send(client: Client, action: str, known: str) -> Any:
             return getattr(client, method)(f"/genesys/1/service/{known}/storage/nothing")
         case "look_up":
             return client.get("/genesys/1/phonenumber", {"number": "+16504661100"})
+        case "exchange":
+            handshake = [{"channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": ["long-polling"]}]
+            headers = {"gms_user": "ann"}
+            return client.post("/genesys/cometd", handshake, content_type="application/json", headers=headers)
     raise AssertionError(f"no request is known for {action}: add one, and what each scope may")
 
 
@@ -107,6 +111,7 @@ TABLE = {
     "read_value": QUERY,
     "delete_value": START,
     "look_up": START,
+    "exchange": START,
 }
 # Nobody is being asked in these stories: who may do so is told that it is not the time. Nor is anything stored.
 ALLOWED = {"connect": 400, "snooze": 400, "delete": 404, "read_value": 404, "delete_value": 404}

@@ -8,31 +8,27 @@ import pytest
 
 from callbacks.flow.options import FLOW_OPTIONS
 from callbacks.models import Callback
+from telephony.access import UnknownGroup
 from telephony.models import Leg
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize(
-    ("options", "reason", "why"),
-    [
-        ({"_media_type": "chat"}, "FAIL_IXN_UNKNOWN_MEDIA_TYPE", "Media type 'chat' is not voice."),
-        (
-            {"_call_direction": "USERORIGINATED"},
-            "FAIL_ERROR",
-            "No scenario for _call_direction=USERORIGINATED, _wait_for_agent=False, "
-            "_userterminated_first_connect_party=CUSTOMER.",
-        ),
-    ],
-)
-def test_what_cannot_run_ends_with_its_reason(options: dict[str, str], reason: str, why: str) -> None:
-    world = World(**options)  # type: ignore[arg-type]
+def test_what_cannot_run_ends_with_its_reason() -> None:
+    world = World(_media_type="chat")
     assert any(problem.startswith("cannot work: ") for problem in world.service.problems)
     callback = world.start()
-    assert (callback.state, callback.reason) == ("COMPLETED", reason)
-    assert callback.journal.latest("pk").text == why
+    assert (callback.state, callback.reason) == ("COMPLETED", "FAIL_IXN_UNKNOWN_MEDIA_TYPE")
+    assert callback.journal.latest("pk").text == "Media type 'chat' is not voice."
     assert not Leg.objects.exists()
+
+
+def test_a_service_whose_customers_call_takes_no_request_without_numbers_to_call() -> None:
+    world = World(_call_direction="USERORIGINATED")
+    with pytest.raises(UnknownGroup, match="GMS_Resources has no section DNIS with access numbers"):
+        world.start()
+    assert not Callback.objects.exists()
 
 
 def test_a_request_for_a_chat_to_a_voice_service_ends_with_the_same_reason() -> None:

@@ -92,10 +92,10 @@ def test_the_head_shows_what_one_may_use() -> None:
     client = Client()
     client.force_login(everything)
     links = re.findall(r'<li><a href="([^"]+)"', client.get("/callbacks/").content.decode())
-    assert links == ["/callbacks/", "/estimates/", "/desk/", "/admin/"]
+    assert links == ["/callbacks/", "/estimates/", "/notifications/", "/desk/", "/admin/"]
     client.force_login(supervisor())
     links = re.findall(r'<li><a href="([^"]+)"', client.get("/callbacks/").content.decode())
-    assert links == ["/callbacks/", "/estimates/"]
+    assert links == ["/callbacks/", "/estimates/", "/notifications/"]
 
 
 def test_error_pages(as_nobody: Client) -> None:
