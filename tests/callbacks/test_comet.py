@@ -15,7 +15,7 @@ from callbacks.models import Callback
 from callbacks.push import comet, notices
 from callbacks.push.due import remove_old
 from callbacks.push.models import CometMessage, CometSubscription
-from services.models import QUERY, START, ConfiguredService
+from services.models import QUERY, START, ApiKey, ConfiguredService
 from tests.api.conftest import at, client_with
 from tests.factories import NOON, CallbackFactory
 
@@ -240,6 +240,24 @@ def test_other_channels_are_none() -> None:
 def test_requests_that_are_no_bayeux(body: str, status: int, message: str) -> None:
     answer = client_with(START).post(URL, body, "application/json", headers={"gms_user": ANN})
     assert (answer.status_code, answer.json()["message"]) == (status, message)
+
+
+# What JSON's escapes can write and no answer can say, and what no JSON can.
+@pytest.mark.parametrize("value", ['"\\ud800"', "NaN", "1e999"])
+@pytest.mark.parametrize("key", ["channel", "id", "subscription"])
+def test_what_no_answer_can_repeat_is_refused(key: str, value: str) -> None:
+    ann = Comet().subscribe()
+    message = {"channel": "/meta/unsubscribe", "clientId": ann.id, "id": "1", "subscription": "/_genesys", key: "here"}
+    body = json.dumps(message).replace('"here"', value)
+    assert ann.client.post(URL, body, "application/json", headers={"gms_user": ANN}).status_code == 400
+
+
+def test_a_key_that_stands_in_web_pages_hears_nothing(callback: Callback) -> None:
+    """Whoever reads the page would get the ids of others' callbacks by guessing the names of devices."""
+    _, text = ApiKey.objects.create_key(name="web page", scopes=[START], is_public=True)
+    tell(callback)
+    stranger = Comet(client=Client(headers={"x-api-key": text}))
+    assert stranger.send(HANDSHAKE, status=403)["message"] == "Requires permission"
 
 
 def test_who_may_ask() -> None:
