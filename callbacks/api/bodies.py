@@ -223,6 +223,7 @@ def _from_part(part: bytes, charset: str) -> tuple[str, str | File]:
         raise ApiError(f"Part {shown(name)} has a Content-Transfer-Encoding; send the text as it is.")
     media_type, content_type = _split_header(lines.get("content-type", ""))
     if "filename" in disposition:
+        _check_text(f"The file name of {shown(name)}", disposition["filename"], LONGEST_VALUE)
         return name, File(
             value, media_type if _MEDIA_TYPE.fullmatch(media_type) else _ANY_BYTES, disposition["filename"]
         )

@@ -125,6 +125,9 @@ class RequestStorageViewSet(RawAnswers, ViewSet):
 
 
 def _own(storage_id: str, key: ApiKey | None, now: datetime) -> StorageArea | None:
+    if key and key.opened and not key.opened.others:
+        # A password of some services only, perhaps with the user name of the server's.
+        return None
     own = storage.areas(now).filter(client=client_of(key), service=None)
     return own.filter(pk=storage_id).first() if _ID.fullmatch(storage_id) else None
 

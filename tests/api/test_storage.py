@@ -97,6 +97,24 @@ def test_what_is_no_type_of_content_is_kept_as_bytes(client: Client, db: None, g
     assert (response.content, response["Content-Type"]) == (b"\0\xff", kept or "application/octet-stream")
 
 
+@pytest.mark.parametrize("name", ['filename="a\0b"', "filename*=UTF-8''a%00b"])
+def test_a_file_name_that_cannot_be_stored_is_refused(client: Client, db: None, name: str) -> None:
+    body = f'--cut\r\nContent-Disposition: form-data; name="f"; {name}\r\n\r\nx\r\n--cut--\r\n'
+    answer = client.post(f"{STORAGE}60", body.encode(), content_type="multipart/form-data; boundary=cut")
+    assert (answer.status_code, answer.json()["message"]) == (400, "The file name of 'f' has a NUL character.")
+
+
+def test_a_file_name_adds_no_header(client: Client, db: None) -> None:
+    name = "filename*=UTF-8''a%0D%0ASet-Cookie:%20b"
+    body = f'--cut\r\nContent-Disposition: form-data; name="f"; {name}\r\n\r\nx\r\n--cut--\r\n'
+    with at(NOON):
+        area = client.post(f"{STORAGE}60", body.encode(), content_type="multipart/form-data; boundary=cut").json()[
+            "_id"
+        ]
+    response = read(client, f"{STORAGE}{area}/f")
+    assert response["Content-Disposition"] == "attachment; filename*=utf-8''a%0D%0ASet-Cookie%3A%20b"
+
+
 def test_a_start_request_still_takes_no_file(client: Client, service: ConfiguredService) -> None:
     response = client.post(service.url_path, {"_customer_number": "5115", "picture": a_file()})
     assert (response.status_code, response.json()["message"]) == (400, "Part 'picture' is a file; only text is taken.")
@@ -162,6 +180,16 @@ def test_of_names_and_passwords_those_of_the_server_count(service: ConfiguredSer
     protect(service, "V", "v")
     assert of(sent).post(f"{STORAGE}60", {"a": "1"}).status_code == code
     assert StorageArea.objects.count() == (code == 200)
+
+
+def test_a_password_of_a_service_does_not_read_what_the_servers_own_client_stored(service: ConfiguredService) -> None:
+    """Also where both have the same name."""
+    protect(None, "S", "s")
+    protect(service, "S", "v")
+    area = store(of("S:s"), a="1")
+    assert read(of("S:s"), f"{STORAGE}{area}/a").content == b"1"
+    for address in (f"{STORAGE}{area}", f"{STORAGE}{area}/a", f"{STORAGE}binary/{area}/a"):
+        assert read(of("S:v"), address).status_code == 404
 
 
 PARTS = st.lists(
