@@ -119,13 +119,10 @@ def preview_needs_agent_first(values: Values, texts: Mapping[str, str]) -> Itera
 
 
 def scenario_can_run(values: Values, texts: Mapping[str, str]) -> Iterator[OptionWarning]:
-    """What `callbacks.flow.scenarios` has no stages for yet; a test holds the two against each other."""
-    for name, runs in (
-        ("_media_type", "voice"),
-        ("_call_direction", "USERTERMINATED"),
-    ):
-        if name in values and values[name] != runs:
-            yield OptionWarning(name, f"cannot work: {name} is {values[name]}, only {runs} can run yet.", blocks=True)
+    """What `callbacks.flow.scenarios` has no stages for; a test holds the two against each other."""
+    media = values.get("_media_type", "voice")
+    if media != "voice":
+        yield OptionWarning("_media_type", f"cannot work: _media_type is {media}, only voice can run.", blocks=True)
 
 
 def obsolete_options(values: Values, texts: Mapping[str, str]) -> Iterator[OptionWarning]:

@@ -14,4 +14,5 @@ class TelephonyConfig(AppConfig):
         configuration.register()
         preview.register()
         readiness.register(remarks.unreached_targets)
+        readiness.register(remarks.numbers_to_call)
         tick.register(due.SOURCES)

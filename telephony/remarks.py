@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from services.catalogue import OptionWarning
 from services.readiness import Remarks
-from telephony import targets
+from telephony import access, targets
 
 
 def unreached_targets() -> Remarks:
@@ -29,5 +29,20 @@ def unreached_targets() -> Remarks:
                 f"_urs_queued_ttl: a callback is given up after {most} s, before its list of targets comes to "
                 f"{', '.join(unreached)}, unless others are skipped.",
             )
+
+    return remarks
+
+
+def numbers_to_call() -> Remarks:
+    """Where customers call us: that there are access numbers which they can be given."""
+
+    def remarks(texts: Mapping[str, str]) -> Iterator[OptionWarning]:
+        group = texts.get("_resource_group", "").strip()
+        if texts.get("_call_direction", "").strip().upper() != "USERORIGINATED" or not group:
+            return
+        try:
+            access.pool(group)
+        except access.UnknownGroup as error:
+            yield OptionWarning("_resource_group", f"cannot work: _resource_group: {error}", blocks=True)
 
     return remarks

@@ -8,6 +8,7 @@ import pytest
 
 from callbacks.flow.options import FLOW_OPTIONS
 from callbacks.models import Callback
+from services.readiness import Readiness
 from telephony.access import UnknownGroup
 from telephony.models import Leg
 from tests.world import World
@@ -26,6 +27,8 @@ def test_what_cannot_run_ends_with_its_reason() -> None:
 
 def test_a_service_whose_customers_call_takes_no_request_without_numbers_to_call() -> None:
     world = World(_call_direction="USERORIGINATED")
+    problem = "cannot work: _resource_group: GMS_Resources has no section DNIS with access numbers."
+    assert Readiness().problems(world.service) == [problem]
     with pytest.raises(UnknownGroup, match="GMS_Resources has no section DNIS with access numbers"):
         world.start()
     assert not Callback.objects.exists()

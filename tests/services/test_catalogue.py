@@ -335,7 +335,7 @@ def test_a_family_has_members_of_any_number() -> None:
                 "_agent_preview is true, but _userterminated_first_connect_party is CUSTOMER: nothing is previewed."
             ],
         ),
-        ({"_media_type": "chat"}, ["cannot work: _media_type is chat, only voice can run yet."]),
+        ({"_media_type": "chat"}, ["cannot work: _media_type is chat, only voice can run."]),
         (
             {"_throttle_customer_number_limit": "600", "_urs_server_url": "http://localhost:7311"},
             [
