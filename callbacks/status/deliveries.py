@@ -182,7 +182,8 @@ def _changes(
         # What it said is nobody's business any more.
         return {"state": State.DELIVERED, "settled_at": now, "reason": "", "body": ""}, now
     reason = outcome.reason[:200]
-    is_last = outcome.final or now >= notice.give_up_at or notice.attempt == notice.most_attempts
+    # More than the most: whoever made the last one died before it could be written down.
+    is_last = outcome.final or now >= notice.give_up_at or 0 < notice.most_attempts <= notice.attempt
     if is_last:
         return {"state": State.PARKED, "settled_at": now, "reason": reason}, now
     due_at = min(now + max(pause(notice.attempt), retry_after), notice.give_up_at)

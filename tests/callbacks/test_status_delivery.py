@@ -507,6 +507,16 @@ def test_an_admin_may_bound_the_attempts(receiver: Receiver) -> None:
     assert story() == [("queued", "parked", 2)]
 
 
+def test_the_bound_holds_where_a_worker_died_during_the_last_attempt(receiver: Receiver) -> None:
+    notice(target=receiver.url, most_attempts=1)
+    with mock.patch.object(deliveries, "_settle", side_effect=Killed), pytest.raises(Killed):
+        deliver(receiver)
+    receiver.answers = [500]
+    # Whether that one arrived is unknown, so there is one more; then it is over.
+    deliver(receiver, 10 * SECOND)
+    assert story() == [("queued", "parked", 2)]
+
+
 def test_who_says_gone_is_not_asked_again(receiver: Receiver) -> None:
     notice("first", target=receiver.url)
     notice("second", target=receiver.url)
