@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
 from unittest import mock
@@ -17,6 +18,7 @@ from callbacks.push import guard
 from callbacks.push.customhttp import CustomHttp
 from callbacks.push.devices import enabled_kinds
 from callbacks.push.httpcb import HttpCallback
+from callbacks.push.post import retry_after
 from callbacks.push.provider import Message, Rejected, Unavailable, Unknown
 from tests.callbacks.receiver import Receiver, dripping, endless, hanging, receiving, speaking_no_http
 
@@ -111,6 +113,23 @@ def test_an_answer_that_may_pass(receiver: Receiver, status: int) -> None:
     receiver.answers = [status]
     with pytest.raises(Unavailable, match=f"^it answered {status}$"):
         deliver(receiver.url)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("7", 7.0),
+        ("Mon, 02 Mar 2026 12:01:00 GMT", 60.0),
+        ("Mon, 02 Mar 2026 11:59:00 GMT", 0.0),
+        ("99999", 3600.0),
+        ("soon", 0.0),
+        # Larger than any date: the receiver says nothing that can be used.
+        ("Mon, 02 Mar 99999999999999999999 12:00:00 GMT", 0.0),
+        ("Mon, 02 Mar 2026 12:00:00 +99999999999999999999", 0.0),
+    ],
+)
+def test_when_a_receiver_wants_to_be_asked_again(text: str, seconds: float) -> None:
+    assert retry_after(text, datetime(2026, 3, 2, 12, 0, tzinfo=UTC)) == seconds
 
 
 def test_a_gateway_may_answer_any_status_of_success(receiver: Receiver) -> None:
