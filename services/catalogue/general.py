@@ -54,7 +54,7 @@ _KIND_OF_SERVICE = (
         section=SECTION,
         default="voice",
         mandatory=True,
-        help="The medium an agent must be able to handle. Callbacks by chat end at once here: there is no chat yet.",
+        help="The medium an agent must be able to handle. Callbacks by chat end at once here: there is no chat.",
     ),
     Option(
         name="_call_direction",
