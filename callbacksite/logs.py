@@ -32,8 +32,12 @@ _PRIVATE_VALUE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# The password in an address, redis://:PASSWORD@host, and the second half of an API key of ours.
-_SECRET = re.compile(r"(://[^\s:/@]{0,64}:)[^\s@/]{1,200}(?=@)|(\.)[A-Za-z0-9]{32}(?![A-Za-z0-9])")
+# The password in an address, redis://:PASSWORD@host; the second half of an API key of ours; what lets a customer
+# answer, in the path of a request, not in the link that the console writes in place of a text message.
+_SECRET = re.compile(
+    r"(://[^\s:/@]{0,64}:)[^\s@/]{1,200}(?=@)|(\.)[A-Za-z0-9]{32}(?![A-Za-z0-9])"
+    r"|(?<![\w.:\]-])(/a/[\w-]{1,64}/)[0-9a-f]{20}(?![0-9a-f])"
+)
 # Seven digits and more, as numbers are written: 916504661232, +1 (650) 466-1232. The search is the cheap part.
 _DIGITS = re.compile(r"\d[ ./()-]{0,2}\d[ ./()-]{0,2}\d(?:[ ./()-]{0,2}\d){4}")
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
@@ -55,7 +59,7 @@ def mask(text: str) -> str:
     small = text.lower()
     if any(name in small for name in _PRIVATE):
         text = _PRIVATE_VALUE.sub(rf"\1{HIDDEN}", text)
-    text = _SECRET.sub(rf"\1\2{HIDDEN}", text)
+    text = _SECRET.sub(rf"\1\2\3{HIDDEN}", text)
     return _NUMBER.sub(_last_two, text) if _DIGITS.search(text) else text
 
 
