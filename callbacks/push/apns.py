@@ -118,9 +118,10 @@ class Apns:
             "apns-collapse-id": message.about[:64],
         }
         url = f"{endpoint}/3/device/{device.strip().lower()}"
+        client = _client(endpoint)
         try:
             with translated(timeout):
-                answer = _client(endpoint).post(
+                answer = client.post(
                     url,
                     content=json.dumps(self._payload(message)).encode(),
                     headers=headers,
@@ -128,7 +129,7 @@ class Apns:
                 )
         except Unavailable:
             # It may be the connection that is dead; the next attempt opens another.
-            forget_connection(endpoint)
+            forget_connection(endpoint, client)
             raise
         if answer.status_code == 200:
             return
@@ -175,9 +176,13 @@ def read_key(name: str, *, key_id: str, team: str) -> Key:
     return key
 
 
-def forget_connection(endpoint: str) -> None:
-    if client := _clients.pop(endpoint, None):
-        client.close()
+def forget_connection(endpoint: str, client: httpx2.Client) -> None:
+    """Open another one for the next message, unless somebody did already.
+
+    It is not closed: other threads may be about to send over it. It goes with the last of them.
+    """
+    if _clients.get(endpoint) is client:
+        _clients.pop(endpoint, None)
 
 
 def _client(endpoint: str) -> httpx2.Client:

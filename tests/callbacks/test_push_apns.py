@@ -53,7 +53,7 @@ def push_service(settings: Any, tmp_path: Path) -> Iterator[Apple]:
     with apple() as served:
         settings.APNS_ENDPOINT, settings.APNS_SANDBOX_ENDPOINT = served.url, "http://127.0.0.1:9"
         yield served
-        apns.forget_connection(served.url)
+        apns._clients.pop(served.url, None)
     apns._tokens.clear()
 
 
@@ -207,6 +207,31 @@ def test_who_does_not_answer_is_left_in_time(push_service: Apple) -> None:
         deliver(timeout=0.3)
     deliver()
     assert [request.connection for request in push_service.requests] == [1, 2]
+
+
+def test_a_connection_that_another_thread_gives_up_serves_whoever_has_it(push_service: Apple) -> None:
+    """Between the moment at which one has the connection and the request, the message of another fails."""
+    deliver()
+    client = apns._client(push_service.url)
+
+    def have(endpoint: str) -> Any:
+        apns.forget_connection(endpoint, client)
+        return client
+
+    with mock.patch.object(apns, "_client", have):
+        deliver()
+    deliver()
+    assert [request.connection for request in push_service.requests] == [1, 1, 2]
+
+
+def test_who_fails_on_an_old_connection_leaves_the_new_one_alone(push_service: Apple) -> None:
+    deliver()
+    old = apns._client(push_service.url)
+    apns.forget_connection(push_service.url, old)
+    deliver()
+    apns.forget_connection(push_service.url, old)
+    deliver()
+    assert [request.connection for request in push_service.requests] == [1, 2, 2]
 
 
 @pytest.mark.parametrize("device", ["ann", "../../1/x", f"{DEVICE}?x", "", "ab" * 200])
