@@ -18,21 +18,29 @@ from django.utils import timezone
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The address of who asks; behind proxies, what the first of them says that is not one of our own.
+    """The address by which who asks is counted; behind proxies, what the first of them says that is not one of our own.
 
     Read from the right: whatever stands to the left of what our proxy wrote may be the client's invention.
     """
     peer = str(request.META.get("REMOTE_ADDR", ""))
     if not settings.BEHIND_PROXY or not _is_proxy(peer):
-        return peer or None
+        return _counted(peer) if peer else None
     for text in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
         try:
             address = str(ipaddress.ip_address(text.strip()))
         except ValueError:
             break
         if not _is_proxy(address):
-            return address
-    return peer or None
+            return _counted(address)
+    return _counted(peer) if peer else None
+
+
+def _counted(text: str) -> str:
+    """The address itself; of IPv6 its network of 64 bits, because whoever has one address there has all of them."""
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv4Address):
+        return text
+    return str(address.ipv4_mapped or ipaddress.IPv6Address(int(address) >> 64 << 64))
 
 
 def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any]) -> HttpResponse:

@@ -129,7 +129,10 @@ def request_from(peer: str, forwarded: str = "") -> HttpRequest:
         ("", HOME, HOME),
         ("10.0.0.2", f"198.51.100.1, {HOME}", HOME),
         ("10.0.0.2", f"{HOME}, 10.0.0.9", HOME),
-        ("10.0.0.2", "2001:db8::1", "2001:db8::1"),
+        # Whoever has one of these has all that begin like it.
+        ("10.0.0.2", "2001:db8:0:1:a:b:c:d", "2001:db8:0:1::"),
+        ("2001:db8:0:1::7", "", "2001:db8:0:1::"),
+        ("10.0.0.2", f"::ffff:{HOME}", HOME),
         # It is not our proxy that says so.
         (ELSEWHERE, HOME, ELSEWHERE),
         ("10.0.0.2", "", "10.0.0.2"),
@@ -149,6 +152,7 @@ def test_without_a_proxy_nobody_is_believed(settings: Settings) -> None:
     settings.BEHIND_PROXY = False
 
     assert client_address(request_from("127.0.0.1", HOME)) == "127.0.0.1"
+    assert client_address(request_from("2001:db8::7", HOME)) == "2001:db8::"
 
 
 @given(st.text(max_size=80))
