@@ -54,10 +54,7 @@ class StorageViewSet(RawAnswers, ViewSet):
     @schema_storage.CREATE
     def create(self, request: Request, storage_id: str) -> Response:
         """The last part of this address is the time to live; for GET and DELETE it is the id."""
-        key, now = access.client(request), timezone.now()
-        if key and key.is_public:
-            # Whoever reads the page could fill what its key may store.
-            raise exceptions.PermissionDenied
+        key, now = _storing(request), timezone.now()
         values, end = values_of(request._request), _end(storage_id, now)
         area = storage.create(client=client_of(key), values=values, expires_at=end, now=now)
         return Response({"_id": area.pk})
@@ -104,7 +101,7 @@ class RequestStorageViewSet(RawAnswers, ViewSet):
     @schema_storage.WRITE_OF_REQUEST
     def write(self, request: Request, callback_id: str) -> Response:
         now = timezone.now()
-        found = requests.visible(callback_id, access.client(request), now)
+        found = requests.visible(callback_id, _storing(request), now)
         if found.area is None:
             storage.write_of_callback(found.id, values_of(request._request), now=now)
         else:
@@ -118,10 +115,19 @@ class RequestStorageViewSet(RawAnswers, ViewSet):
 
     @schema_storage.DELETE_VALUE_OF_REQUEST
     def delete_value(self, request: Request, callback_id: str, key: str) -> Response:
-        found = requests.visible(callback_id, access.client(request), timezone.now())
+        found = requests.visible(callback_id, _storing(request), timezone.now())
         if "\0" in key or not storage.delete_value(found.id, key):
             raise _no_value(found.id, key)
         return Response({})
+
+
+def _storing(request: Request) -> ApiKey | None:
+    """The client, if it may store anything. Raises PermissionDenied."""
+    key = access.client(request)
+    if key and key.is_public:
+        # Whoever reads the page could fill what its key may store.
+        raise exceptions.PermissionDenied
+    return key
 
 
 def _own(storage_id: str, key: ApiKey | None, now: datetime) -> StorageArea | None:

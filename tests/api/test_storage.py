@@ -171,6 +171,10 @@ def test_a_key_that_stands_in_web_pages_stores_nothing(db: None) -> None:
     _, text = ApiKey.objects.create_key(name="web page", scopes=[START], is_public=True)
     client = Client(headers={"x-api-key": text})
     assert client.post(f"{STORAGE}60", {"a": "1"}).status_code == 403
+    # Not even with what it started: it would be four megabytes for each.
+    own = f"/genesys/1/service/{CallbackFactory.create().pk}/storage"
+    assert client.post(own, {"a": a_file()}).status_code == 403
+    assert client.delete(f"{own}/a").status_code == 403
     assert not StorageArea.objects.exists()
 
 
