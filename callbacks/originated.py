@@ -44,8 +44,10 @@ def write(
         )
     elif needed is None and held is not None:
         access.release(owner)
+    wanted = projections.wanted_call(after, options).customer
     for move in moves:
-        if isinstance(move, TakeArrived):
+        # What ended by the same decision takes nobody any more.
+        if isinstance(move, TakeArrived) and wanted is not None and wanted.attempt == move.attempt:
             inbound.take(move.leg, owner=owner, attempt=move.attempt, now=now)
         else:
             inbound.refuse(move.leg, now=now)

@@ -207,6 +207,22 @@ def test_a_cancel_gives_the_number_back_and_the_call_comes_in_vain() -> None:
     assert_nothing_is_left()
 
 
+def test_a_cancel_that_is_decided_together_with_the_call_turns_it_away() -> None:
+    """The call was matched, and nobody has decided on it yet: nothing of it is wanted after the same transaction."""
+    world = centre()
+    callback = world.start()
+    caller = Caller(world)
+    with world.patched():
+        world.listen()
+        assert caller.row is not None
+        assert caller.row.step == "offered"
+        callback = actions.cancel(callback_id=callback.pk, actor="customer", now=world.now())
+    assert (callback.state, callback.reason) == ("COMPLETED", "CANCELLED")
+    caller.until_hears(inbound.TOO_LATE, 1)
+    world.run(caller.is_gone)
+    assert_nothing_is_left()
+
+
 def test_a_second_call_of_the_same_customer_is_told_that_it_comes_too_late() -> None:
     """Both were matched before the first was decided: only one becomes the customer's leg."""
     world = centre()
