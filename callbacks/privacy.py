@@ -30,6 +30,7 @@ from callbacks.status.models import StatusNotice
 from callbacks.storage_models import StorageArea, StoredValue
 from scheduling.models import Booking
 from services import resolution
+from services.models import ConfiguredService
 from telephony import brake, numbers
 from telephony.models import AccessBooking, Agent, ArrivedCall, BlockedNumber, Leg, NumberDials, Prediction
 from telephony.switch import LegState
@@ -174,14 +175,14 @@ def _cancel(callback_id: str, by: str, now: datetime) -> bool:
 def _callbacks(of: Subject) -> list[str]:
     """The ids of the callbacks of a number, oldest first."""
     candidates = _may_be(of, Callback.objects.select_related("service").order_by("created_at"), "customer_number")
-    return [each.pk for each in candidates if of.is_meant(each.customer_number, _country(each))]
+    return [each.pk for each in candidates if of.is_meant(each.customer_number, _country(each.service, of))]
 
 
-def _country(callback: Callback) -> str:
-    if callback.service is None:
-        return ""
+def _country(service: ConfiguredService | None, of: Subject) -> str:
+    if service is None:
+        return of.country
     try:
-        return str(resolution.resolve_one(callback.service, "_default_country") or "")
+        return str(resolution.resolve_one(service, "_default_country") or "")
     except (resolution.OptionError, LookupError):
         return ""
 
@@ -202,15 +203,15 @@ def _not_completed(ids: Collection[str]) -> list[str]:
 def _elsewhere(of: Subject, ids: Collection[str]) -> Rows:
     """What is stored of the number, or of the customers of its callbacks, beside the callbacks themselves."""
     devices = Callback.objects.filter(pk__in=ids).values_list("properties___device_notification_id", flat=True)
-    quoted = json.dumps(of.number), json.dumps(numbers.canonical(of.number, of.country))
-    told = Q(body__contains=quoted[0]) | Q(body__contains=quoted[1])
     texts = _may_be(of, StoredValue.objects.exclude(area__client=""), "text")
     held = _may_be(of, AccessBooking.objects.exclude(owner__in=ids), "phone_number")
     blocked = _may_be(of, BlockedNumber.objects.filter(is_prefix=False), "number")
     arrived = _may_be(of, ArrivedCall.objects.all(), "caller")
     return {
         # They outlive their callbacks.
-        "status_notifications": list(StatusNotice.objects.filter(Q(callback__in=ids) | told).order_by("pk")),
+        "status_notifications": list(
+            StatusNotice.objects.filter(Q(callback__in=ids) | Q(pk__in=_telling(of))).order_by("pk")
+        ),
         "comet_subscriptions": list(CometSubscription.objects.filter(user__in=[d for d in devices if d])),
         "access_numbers": [each for each in held if of.is_meant(each.phone_number, of.country)],
         "stored": list(
@@ -222,12 +223,34 @@ def _elsewhere(of: Subject, ids: Collection[str]) -> Rows:
     }
 
 
-def _may_be(of: Subject, rows: QuerySet[Any], column: str) -> QuerySet[Any]:
-    """Rows whose column ends with the digits of the number, to be looked at one by one; reads all of them."""
+def _telling(of: Subject) -> list[int]:
+    """The notices that say the number, each as its service writes it; their callbacks may be gone."""
+    rows = list(_may_be(of, StatusNotice.objects.exclude(body=""), "body", within=True))
+    services = ConfiguredService.objects.filter(name__in={row.service_name for row in rows})
+    countries = {service.name: _country(service, of) for service in services}
+    return [
+        row.pk
+        for row in rows
+        if any(of.is_meant(text, countries.get(row.service_name, of.country)) for text in _said(row.body))
+    ]
+
+
+def _said(body: str) -> list[str]:
+    """The values that a notice tells (`callbacks.status.events.body`)."""
+    told = json.loads(body).get("data", {})
+    return [text for text in told.values() if isinstance(text, str)]
+
+
+def _may_be(of: Subject, rows: QuerySet[Any], column: str, *, within: bool = False) -> QuerySet[Any]:
+    """Rows whose column ends with the digits of the number, or has them `within`; to be looked at one by one.
+
+    Reads all rows.
+    """
     read = numbers.parsed(of.number, of.country)
     digits = str(read.national_number) if read else numbers.canonical(of.number, "")
     bare = Func(F(column), Value("[^0-9]"), Value(""), Value("g"), function="regexp_replace", output_field=CharField())
-    found: QuerySet[Any] = rows.annotate(bare_digits=bare).filter(bare_digits__endswith=digits)
+    how = "contains" if within else "endswith"
+    found: QuerySet[Any] = rows.annotate(bare_digits=bare).filter(**{f"bare_digits__{how}": digits})
     return found
 
 

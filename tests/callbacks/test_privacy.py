@@ -75,7 +75,9 @@ def ada() -> Callback:
     due = {"give_up_at": NOON, "due_at": NOON}
     StatusNotice.objects.create(callback=callback.pk, body='{"name": "Ada Lovelace"}', **notice, **due)
     # Of a callback that is gone by now.
-    StatusNotice.objects.create(callback="369-gone", body=json.dumps({"_customer_number": ADA}), **notice, **due)
+    StatusNotice.objects.create(
+        callback="369-gone", body=json.dumps({"data": {"_customer_number": ADA}}), **notice, **due
+    )
     AccessBooking.objects.create(owner="widget", group="g", number="5000", phone_number="+4930123456", expires_at=NOON)
     NumberDials.objects.create(number=brake.counted_as(ADA, ""), dialled=[NOON], last_at=NOON)
     return callback
@@ -183,6 +185,27 @@ class TestDeletion:
         assert privacy.find(subject("0512 123456")).callbacks == ()
         privacy.delete(subject("+49 512 123456"), by="root", now=NOON)
         assert set(Callback.objects.all()) == {other, longer}
+
+    def test_where_the_service_is_gone_the_country_asked_for_counts(self) -> None:
+        completed("0512123456", service=None, service_name="gone")
+        assert len(privacy.find(subject("+49512123456", "DE")).callbacks) == 1
+        assert len(privacy.find(subject("+49512123456", "AT")).callbacks) == 0
+
+    def test_a_parked_notification_of_a_callback_that_is_gone_however_it_writes_the_number(self) -> None:
+        for name, country in (("de", "DE"), ("at", "AT")):
+            service = ServiceFactory.create(name=name)
+            service.options["_default_country"] = country
+            service.save()
+        rest = {"event": "_cbe_on_callback_queued", "receiver": "r", "target": "t", "made_at": NOON, "give_up_at": NOON}
+        said = [("de", "0512123456"), ("de", "0049512123456"), ("at", "0512123456"), ("de", "0512123457")]
+        for name, number in said:
+            body = json.dumps({"type": "_cbe_on_callback_queued", "data": {"_customer_number": number}})
+            StatusNotice.objects.create(callback="369-gone", service_name=name, body=body, due_at=NOON, **rest)
+        assert json.loads(privacy.export(subject("+49512123456"), by="root", now=NOON))["status_notifications"]
+        assert privacy.delete(subject("+49512123456"), by="root", now=NOON).others == 2
+        # The same digits somewhere else are somebody else.
+        left = StatusNotice.objects.order_by("pk").values_list("service_name", "body")
+        assert [(name, json.loads(body)["data"]["_customer_number"]) for name, body in left] == said[2:]
 
     def test_a_number_that_is_none_is_found_as_it_was_given(self) -> None:
         mine, other = completed("5115"), completed("15115")
