@@ -138,7 +138,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 # Whoever guesses on must not be able to keep the owner out for good.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "callbacksite.signing_in.client_address"
+AXES_CLIENT_IP_CALLABLE = "callbacksite.signing_in.counted_address"
 AXES_LOCKOUT_CALLABLE = "callbacksite.signing_in.locked_out"
 # A list of who signed in, when and from where, would be kept for ever.
 AXES_DISABLE_ACCESS_LOG = True

@@ -18,27 +18,28 @@ from django.utils import timezone
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The address by which who asks is counted; behind proxies, what the first of them says that is not one of our own.
+    """The address of who asks; behind proxies, what the first of them says that is not one of our own.
 
     Read from the right: whatever stands to the left of what our proxy wrote may be the client's invention.
     """
     peer = str(request.META.get("REMOTE_ADDR", ""))
     if not settings.BEHIND_PROXY or not _is_proxy(peer):
-        return _counted(peer) if peer else None
+        return peer or None
     for text in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
         try:
             address = str(ipaddress.ip_address(text.strip()))
         except ValueError:
             break
         if not _is_proxy(address):
-            return _counted(address)
-    return _counted(peer) if peer else None
+            return address
+    return peer or None
 
 
-def _counted(text: str) -> str:
-    """The address itself; of IPv6 its network of 64 bits, because whoever has one address there has all of them."""
-    address = ipaddress.ip_address(text)
-    if isinstance(address, ipaddress.IPv4Address):
+def counted_address(request: HttpRequest) -> str | None:
+    """What counts as one address: of IPv6 a network of 64 bits, because whoever has one of its addresses has all."""
+    text = client_address(request)
+    address = ipaddress.ip_address(text) if text else None
+    if not isinstance(address, ipaddress.IPv6Address):
         return text
     return str(address.ipv4_mapped or ipaddress.IPv6Address(int(address) >> 64 << 64))
 
@@ -46,7 +47,7 @@ def _counted(text: str) -> str:
 def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any]) -> HttpResponse:
     """What stands in place of the answer to somebody who has failed too often: a page that says until when."""
     now = timezone.now()
-    last = _last_failure(credentials.get("username"), client_address(request)) or now
+    last = _last_failure(credentials.get("username"), counted_address(request)) or now
     seconds = max(1, math.ceil((last + settings.AXES_COOLOFF_TIME - now).total_seconds()))
     context = {
         "title": "Sign in",

@@ -19,7 +19,7 @@ from callbacks.api.errors import ACCESS, UNAVAILABLE, ApiError
 from callbacks.limits import public_keys
 from callbacks.push import files, post
 from callbacks.push.provider import Rejected, Unavailable, Unknown
-from callbacksite.signing_in import client_address
+from callbacksite.signing_in import client_address, counted_address
 from services.models import ApiKey
 
 # What the visitor's browser got from the CAPTCHA; a start request carries it.
@@ -39,11 +39,10 @@ class PublicKeyThrottle(BaseThrottle):
             return True
         now = timezone.now()
         self._seconds = 60 - now.second
-        address = client_address(request._request) or ""
-        if public_keys.count(key.pk, address, now) > key.requests_a_minute:
+        if public_keys.count(key.pk, counted_address(request._request) or "", now) > key.requests_a_minute:
             return False
         if key.captcha_url and getattr(view, "action", None) == "start":
-            _verify(key, request.headers.get(TOKEN, ""), address)
+            _verify(key, request.headers.get(TOKEN, ""), client_address(request._request) or "")
         return True
 
     def wait(self) -> float:

@@ -73,10 +73,12 @@ def test_one_address_has_so_many_requests_a_minute_and_another_its_own(key: ApiK
             "message": "There were too many requests with this key from your address. Try again in 20 seconds.",
         }
         assert visitor(key).get(f"{START_URL}/availability").status_code == 429
+        # Whoever has one of these has 2^64 of them.
+        assert [ask(visitor(key, f"2001:db8::{last}")).status_code for last in (1, 2, 3)] == [200, 200, 429]
         assert ask(visitor(key, "203.0.113.8")).status_code == 200
     with at(NOON + timedelta(seconds=20)):
         assert ask(visitor(key)).status_code == 200
-    assert Callback.objects.count() == 4
+    assert Callback.objects.count() == 6
     assert not ValueCount.objects.filter(digest__contains="203").exists(), "addresses are not kept"
 
 

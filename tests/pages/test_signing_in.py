@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from callbacksite.signing_in import client_address
+from callbacksite.signing_in import client_address, counted_address
 from tests.factories import PASSWORD
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -129,10 +129,7 @@ def request_from(peer: str, forwarded: str = "") -> HttpRequest:
         ("", HOME, HOME),
         ("10.0.0.2", f"198.51.100.1, {HOME}", HOME),
         ("10.0.0.2", f"{HOME}, 10.0.0.9", HOME),
-        # Whoever has one of these has all that begin like it.
-        ("10.0.0.2", "2001:db8:0:1:a:b:c:d", "2001:db8:0:1::"),
-        ("2001:db8:0:1::7", "", "2001:db8:0:1::"),
-        ("10.0.0.2", f"::ffff:{HOME}", HOME),
+        ("10.0.0.2", "2001:db8::1", "2001:db8::1"),
         # It is not our proxy that says so.
         (ELSEWHERE, HOME, ELSEWHERE),
         ("10.0.0.2", "", "10.0.0.2"),
@@ -152,7 +149,28 @@ def test_without_a_proxy_nobody_is_believed(settings: Settings) -> None:
     settings.BEHIND_PROXY = False
 
     assert client_address(request_from("127.0.0.1", HOME)) == "127.0.0.1"
-    assert client_address(request_from("2001:db8::7", HOME)) == "2001:db8::"
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        (HOME, HOME),
+        ("2001:db8:0:1:a:b:c:d", "2001:db8:0:1::"),
+        ("2001:db8:0:1::7", "2001:db8:0:1::"),
+        (f"::ffff:{HOME}", HOME),
+        ("", None),
+    ],
+)
+def test_whoever_has_one_address_of_a_network_has_all(address: str, counted: str | None) -> None:
+    assert counted_address(request_from(address)) == counted
+
+
+def test_another_address_of_the_same_network_is_locked_out_as_well(sue: User) -> None:
+    for last in range(5):
+        sign_in("wrong", address=f"2001:db8::{last + 1}")
+
+    assert sign_in(PASSWORD, address="2001:db8::ffff").status_code == 429
+    assert sign_in(PASSWORD, address="2001:db8:0:1::1").status_code == 302
 
 
 @given(st.text(max_size=80))
