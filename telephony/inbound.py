@@ -79,6 +79,9 @@ def take(leg: str, *, owner: str, attempt: int, now: datetime) -> None:
         gone = LegEnded(Party.CUSTOMER, attempt, EndCause.HANGUP, "gone when it was taken", rang=True)
         upwards.owner().report([(owner, gone)], now)
         return
+    # What may still be heard is stopped before anything else is played: the last list, or the one before it where
+    # nobody has come to stop that one yet.
+    unstopped = not row.says and row.said < row.number
     Leg.objects.create(
         id=leg,
         call_id=owner,
@@ -90,10 +93,9 @@ def take(leg: str, *, owner: str, attempt: int, now: datetime) -> None:
         answered_at=row.arrived_at,
         dialling_seen=True,
         rang=True,
-        sounds=row.number,
+        sounds=row.said if unstopped else row.number,
         sounds_taken=True,
-        # The question may still be heard: it is stopped before anything else is played.
-        sounds_over=not row.says,
+        sounds_over=not row.says and not (unstopped and row.said),
     )
     row.delete()
 

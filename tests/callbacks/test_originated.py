@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -133,6 +134,22 @@ def test_a_code_tells_two_callers_of_one_number_apart() -> None:
     world.ready()
     world.run(lambda: Callback.objects.get(pk=bob.pk).stage == "ended")
     assert Callback.objects.get(pk=bob.pk).reason == "AGENT_CONNECTED"
+
+
+def test_a_question_that_nobody_stopped_in_time_is_stopped_once_the_call_is_taken() -> None:
+    """An app types the code within a moment: the call may be its owner's before a worker stops the question."""
+    world = centre(_provide_code="true", _access_code_length="4")
+    callback = world.start()
+    caller = Caller(world, caller="")
+    caller.until_hears(inbound.ENTER_CODE, 1)
+    caller.press(code_of(callback))
+    with world.patched():
+        world.listen()
+    world.kicks[:] = [kick for kick in world.kicks if kick[0] != inbound.ATTEND]
+    with mock.patch.object(SimulatorSwitch, "stop", autospec=True) as stop:
+        world.run(lambda: Callback.objects.get().stage == "waiting")
+        world.run(lambda: Leg.objects.get().sounds == 3)
+    assert [call.args[1:] for call in stop.call_args_list] == [(caller.leg, 1)]
 
 
 def test_three_wrong_codes_are_the_end_and_the_booking_is_kept() -> None:
