@@ -30,7 +30,9 @@ def centre(running_asterisk: Asterisk, phones: Phones, tmp_path_factory: pytest.
 
 @pytest.fixture(scope="package")
 def voices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """What people say: a customer says hello and then hums their tone; an agent hums theirs; a machine greets."""
+    """What people say: a customer says hello and hums their tone later, one who calls hums at once; an agent hums
+    theirs; a machine greets.
+    """
     folder = tmp_path_factory.mktemp("voices")
     word = audio.speech("Hello?")
     hello = audio.silence(0.3, rate=word.rate) + word
@@ -42,6 +44,7 @@ def voices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "customer": (hello + audio.silence(4, rate=word.rate) + audio.tone(CUSTOMER, 30, rate=word.rate)).write(
             folder / "customer.wav"
         ),
+        "caller": audio.tone(CUSTOMER, 40).write(folder / "caller.wav"),
         "agent": audio.tone(AGENT, 40).write(folder / "agent.wav"),
         "machine": (words + audio.silence(0.8, rate=words.rate) + audio.tone(1000, 0.7, rate=words.rate)).write(
             folder / "machine.wav"

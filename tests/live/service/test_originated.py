@@ -45,7 +45,7 @@ def test_a_customer_calls_the_number_hears_the_treatments_and_talks_to_an_agent(
 ) -> None:
     centre.begin(**CALLS_US)
     centre.pool(NUMBER)
-    ann = phones.customer(play=voices["customer"])
+    ann = phones.customer(play=voices["caller"])
     kate = phones.agent("kate", answer_after=0.3, play=voices["agent"])
     dialog = centre.ask(ann.number)
     assert (dialog["_action"], dialog["_tel_url"]) == ("DialNumber", f"tel:{NUMBER}")
@@ -76,7 +76,7 @@ def test_a_wrong_code_and_then_the_right_one(
 ) -> None:
     centre.begin("kate", **CALLS_US, _provide_code="true", _access_code_length="4")
     centre.pool(NUMBER)
-    ann = phones.customer(play=voices["customer"])
+    ann = phones.customer(play=voices["caller"])
     phones.agent("kate", answer_after=0.3, play=voices["agent"])
     dialog = centre.ask("4930999000")
     callback, code = dialog["_id"], dialog["_access_code"]
@@ -127,7 +127,7 @@ def test_the_telephony_process_is_killed_while_somebody_calls(
     """Asterisk holds the caller meanwhile; whoever listens next finds them."""
     centre.begin(**CALLS_US)
     centre.pool(NUMBER)
-    ann = phones.customer(play=voices["customer"])
+    ann = phones.customer(play=voices["caller"])
     callback = centre.ask(ann.number)["_id"]
     centre.kill("telephony")
     ann.call(asterisk.address_of(NUMBER))
