@@ -146,6 +146,8 @@ def resume(turn: Turn) -> None:
         turn.go(session.paused_from, deadline=max(session.resume_at or turn.now, turn.now))
     elif session.paused_from is Stage.RESERVING:
         turn.go(Stage.RESERVING)
+    elif session.paused_from is Stage.CONFIRMING and not turn.options.wait_for_agent:
+        asking.ask(turn)
     else:
         turn.go(Stage.AWAITING)
     turn.note("resumed", "The service goes on.")

@@ -396,6 +396,16 @@ def test_who_is_being_called_or_rests_is_not_paused() -> None:
         assert story.tell(Paused()).session == before
 
 
+def test_one_who_is_to_call_us_is_asked_again_after_a_pause_whether_or_not_an_agent_is_free() -> None:
+    story = Story(replace(OPTIONS, call_direction="USERORIGINATED"), replace(WITH_DEVICE, desired_at=AT_THREE))
+    story.tell(Started("test"), StartDue(AT_THREE, 0.0))
+    story.now = AT_THREE
+    story.tell(timer(story))
+    assert (story.session.stage, story.session.asked) == (Stage.CONFIRMING, 1)
+    story.tell(Paused(), Resumed())
+    assert (story.session.stage, story.session.asked) == (Stage.CONFIRMING, 2)
+
+
 def test_a_paused_one_can_get_another_time() -> None:
     story = Story(DELAYED).tell(Started("t"), Paused(), Rescheduled("app", AT_THREE, SLOT))
     assert projections.public_state(story.session) is State.SCHEDULED
