@@ -23,7 +23,7 @@ manage:  ## a command of Django's beside `make run`: make manage COMMAND=creates
 test: test-unit test-browser  ## the tests that need no root, but for those of test-crash
 
 test-unit: .venv/dev.stamp
-	$(BIN)/python -m pytest -n $(JOBS) -m "not live and not e2e and not crash and not clock"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not live and not e2e and not crash and not clock"
 
 # A process of its own: the browser's driver keeps an event loop running, in which Django refuses to query and asyncio
 # tests cannot start.
