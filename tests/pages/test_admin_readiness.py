@@ -82,11 +82,11 @@ def test_a_file_may_come_before_its_agents(service: ConfiguredService) -> None:
 
 
 def test_a_file_is_told_which_of_its_options_have_no_effect_yet(service: ConfiguredService) -> None:
-    later = {"_throttle_ttl_1": "60", "_exceptions": "5115", "_type": "ors"}
+    later = {"_service_groups": "sales", "_type": "ors"}
     given = {"services": {"voice": {"configuration": service.configuration, "options": service.options | later}}}
     outcome = applying.apply(given, actor="admin", now=timezone.now())
     told = [warning for warning in outcome.warnings if "effect" in warning]
-    assert told == ["services.voice.options: _exceptions, _throttle_ttl_1 have no effect yet."]
+    assert told == ["services.voice.options: _service_groups has no effect yet."]
 
 
 def test_the_list_reads_what_is_configured_once(admin_client: Client, service: ConfiguredService) -> None:
