@@ -14,7 +14,8 @@ from telephony.switch import LegState
 
 
 def _permitted(leg: Leg, now: datetime) -> bool:
-    return upwards.owner().permit(leg.call_id, Party(leg.party), leg.attempt, now) is None
+    answer = upwards.owner().permit(leg.call_id, Party(leg.party), leg.attempt, now)
+    return not isinstance(answer, upwards.Refusal)
 
 
 def _tell(leg: Leg, now: datetime) -> None:
