@@ -2,7 +2,7 @@
  *
  *   <script src="https://callbacks.example.org/static/widget/callbacksite.js" data-service="billing" data-key="KEY" defer></script>
  *
- * docs/widget.md says what else the tag can say, how to give it the page's colours, and how to ask for a CAPTCHA.
+ * docs/widget.md says what else there is.
  */
 (() => {
   "use strict";
@@ -12,7 +12,6 @@
   const service = encodeURIComponent(said.service || "");
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-  // Every sentence in every language; what is in braces is filled in.
   const TEXTS = {
     en: {
       title: "We call you back",
@@ -29,17 +28,18 @@
       noTimes: "No times are free at present. Choose “{now}”, or come back later.",
       coming: "Thank you. We call {number} as soon as somebody is free.",
       booked: "Thank you. We call {number} on {time}.",
-      position: "You are number {position} in the line. It takes about {minutes} minutes.",
-      soon: "You are number {position} in the line. It takes about a minute.",
+      position: "You are number {position} in the line. It takes about {minutes} min.",
       move: "Choose another time",
       back: "Back",
       cancel: "Cancel the call",
       sure: "Do you want us not to call you?",
       cancelled: "The call is cancelled.",
+      ready: "Somebody is about to be free for you.",
+      yes: "Call me now",
       again: "Ask for another call",
       over: "This call is over or can no longer be changed.",
       full: "We cannot call then. These times are free:",
-      offline: "The service cannot be reached. Check your connection and try again.",
+      offline: "The service cannot be reached. Try again.",
       tooMany: "There were too many requests. Try again in a few minutes.",
       captcha: "Please show first that you are not a machine.",
       failed: "That did not work: {message}",
@@ -59,17 +59,18 @@
       noTimes: "Zurzeit sind keine Zeiten frei. Wählen Sie „{now}“, oder kommen Sie später wieder.",
       coming: "Danke. Wir rufen {number} an, sobald jemand frei ist.",
       booked: "Danke. Wir rufen {number} an: {time}.",
-      position: "Sie sind Nummer {position} in der Warteschlange. Es dauert etwa {minutes} Minuten.",
-      soon: "Sie sind Nummer {position} in der Warteschlange. Es dauert etwa eine Minute.",
+      position: "Sie sind Nummer {position} in der Warteschlange. Es dauert etwa {minutes} min.",
       move: "Andere Zeit wählen",
       back: "Zurück",
       cancel: "Anruf absagen",
       sure: "Sollen wir Sie nicht anrufen?",
       cancelled: "Der Anruf ist abgesagt.",
+      ready: "Gleich ist jemand für Sie frei.",
+      yes: "Rufen Sie jetzt an",
       again: "Um einen anderen Anruf bitten",
       over: "Dieser Anruf ist vorbei oder kann nicht mehr geändert werden.",
       full: "Dann können wir nicht anrufen. Frei sind diese Zeiten:",
-      offline: "Der Dienst ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es noch einmal.",
+      offline: "Der Dienst ist nicht erreichbar. Versuchen Sie es noch einmal.",
       tooMany: "Das waren zu viele Anfragen. Versuchen Sie es in einigen Minuten noch einmal.",
       captcha: "Bitte zeigen Sie zuerst, dass Sie keine Maschine sind.",
       failed: "Das hat nicht geklappt: {message}",
@@ -89,17 +90,18 @@
       noTimes: "Aucun horaire n’est libre pour le moment. Choisissez « {now} » ou revenez plus tard.",
       coming: "Merci. Nous appelons le {number} dès que quelqu’un est libre.",
       booked: "Merci. Nous appelons le {number} : {time}.",
-      position: "Vous êtes numéro {position} dans la file. Il faut environ {minutes} minutes.",
-      soon: "Vous êtes numéro {position} dans la file. Il faut environ une minute.",
+      position: "Vous êtes numéro {position} dans la file. Il faut environ {minutes} min.",
       move: "Choisir un autre horaire",
       back: "Retour",
       cancel: "Annuler l’appel",
       sure: "Voulez-vous que nous n’appelions pas ?",
       cancelled: "L’appel est annulé.",
+      ready: "Quelqu’un va être libre pour vous.",
+      yes: "Appelez-moi maintenant",
       again: "Demander un autre appel",
       over: "Cet appel est terminé ou ne peut plus être modifié.",
       full: "Nous ne pouvons pas appeler alors. Ces horaires sont libres :",
-      offline: "Le service est injoignable. Vérifiez votre connexion et réessayez.",
+      offline: "Le service est injoignable. Réessayez.",
       tooMany: "Il y a eu trop de demandes. Réessayez dans quelques minutes.",
       captcha: "Montrez d’abord que vous n’êtes pas une machine.",
       failed: "Cela n’a pas fonctionné : {message}",
@@ -160,7 +162,6 @@
     return read;
   }
 
-  // What this browser asked for, so that it can be moved and cancelled after the page was left. Never sent anywhere.
   const memory = {
     key: `callbacksite ${api} ${service}`,
     read() {
@@ -176,7 +177,7 @@
         if (held) localStorage.setItem(this.key, JSON.stringify(held));
         else localStorage.removeItem(this.key);
       } catch {
-        // A browser that keeps nothing: the call can be moved until the page is left.
+        // None.
       }
     },
   };
@@ -204,7 +205,6 @@
       this.fault.textContent = this.said.textContent = "";
     }
 
-    // What was there had the focus: whoever reads by ear or keyboard goes on with what took its place.
     lead(element) {
       element.tabIndex = -1;
       element.focus();
@@ -230,7 +230,6 @@
         this.said.textContent = "";
         if (error instanceof Refused && error.availability && this.times) {
           this.times.offer(Object.keys(error.availability).filter((time) => error.availability[time] > 0));
-          // Also who wanted a call at once, while nobody is there.
           this.later?.();
           this.fault.textContent = text(this.times.any ? "full" : "noTimes");
         } else if (error instanceof Refused && error.status === 429) this.fault.textContent = text("tooMany");
@@ -265,7 +264,7 @@
         form.querySelector("[value=later]").checked = this.times.any;
         times.element.hidden = !later();
       };
-      // The same for every try of one wish: what arrived although no answer came back is not booked twice.
+      // The same for every try of one wish.
       let wish = "", key = "";
       form.addEventListener("submit", (event) => {
         event.preventDefault();
@@ -277,7 +276,7 @@
         }
         const time = later() ? times.chosen : null;
         if (later() && !time) return void (this.fault.textContent = text("noTimes"));
-        const body = { _customer_number: number.value, _customer_timezone: zone, ...(time && { _desired_time: time }) };
+        const body = { _customer_number: number.value, _customer_timezone: zone, _device_os: "comet", ...(time && { _desired_time: time }) };
         if (wish !== JSON.stringify(body)) [wish, key] = [JSON.stringify(body), Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("-")];
         this.attempt(send, async () => {
           const headers = { "idempotency-key": key, ...(await this.captcha()) };
@@ -313,18 +312,36 @@
         make("button", { type: "button", onclick: () => this.showCancel() }, text("cancel")),
       );
       if (isNew) this.lead(sentence);
-      if (time) return;
+      const path = encodeURIComponent(id);
       const look = async () => {
         try {
-          const place = await ask("GET", `${encodeURIComponent(id)}/check-queue-position`);
-          const minutes = Math.ceil(place.ewt / 60);
-          if (place.ewt < 10000) this.said.textContent = text(minutes > 1 ? "position" : "soon", { position: place._position, minutes });
+          const dialog = await ask("GET", `${path}/dialog`);
+          if (dialog._action) return this.showAsked(path, dialog);
+          if (time) return;
+          const place = await ask("GET", `${path}/check-queue-position`);
+          const minutes = Math.max(1, Math.ceil(place.ewt / 60));
+          if (place.ewt < 10000) this.said.textContent = text("position", { position: place._position, minutes });
         } catch (error) {
           if (error instanceof Refused && error.status !== 429) this.showOver();
         }
       };
       look();
-      this.timer = setInterval(() => document.hidden || look(), 15e3);
+      this.timer = setInterval(() => document.hidden || look(), 10e3);
+    }
+
+    showAsked(path, dialog) {
+      const question = make("p", {}, dialog._label || text("ready"));
+      const yes = make("button", { type: "button", class: "main" }, text("yes"));
+      yes.addEventListener("click", () =>
+        this.attempt(yes, async () => {
+          const answer = await ask("POST", `${path}/connect`);
+          if (answer._tel_url) this.showAsked(path, answer);
+          else this.showHeld(true);
+        }),
+      );
+      this.show(question, dialog._tel_url ? make("a", { href: dialog._tel_url }, dialog._label) : yes);
+      this.lead(question);
+      this.tell("asked");
     }
 
     showMove() {
@@ -365,7 +382,6 @@
       try {
         await ask(method, `callback/${service}/${encodeURIComponent(this.held.id)}`, more);
       } catch (error) {
-        // Over, or gone after its time.
         if (error instanceof Refused && !error.availability && (error.status === 400 || error.status === 404)) error.message = text("over");
         throw error;
       }
@@ -379,7 +395,6 @@
     }
   }
 
-  // A day, and a time of that day.
   class Times {
     constructor(number) {
       this.number = number;

@@ -41,6 +41,9 @@ def shop(live_server: LiveServer, page: Page, tmp_path: Path) -> Iterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(f"{live_server.url}/demo/")
     yield page
+    # The page asks again and again: not while the tables are emptied.
+    page.wait_for_load_state("networkidle")
+    page.goto("about:blank")
     # An answer with an error status is told there, too.
     assert [each for each in complaints if "Failed to load resource" not in each] == []
 
@@ -98,6 +101,25 @@ def test_a_visitor_picks_a_time_and_then_another(shop: Page) -> None:
     expect(shop.get_by_text(f"Thank you. We call {NUMBER} on ")).to_be_visible()
     callback.refresh_from_db()
     assert f"{callback.desired_at:%Y-%m-%dT%H:%M:%S}.000Z" == second
+
+
+def test_a_visitor_confirms_that_now_is_the_time(shop: Page) -> None:
+    fill_in(shop)
+    shop.get_by_role("button", name="Call me").click()
+    expect(shop.get_by_text(f"Thank you. We call {NUMBER}")).to_be_visible()
+    # An agent is about to be free, and nobody but the visitor is awaited.
+    asked = f"**/service/{Callback.objects.get().pk}/dialog"
+    answer = {"_dialog_id": "0", "_action": "ConfirmationDialog", "_text": "", "_ok_title": "Ok", "_id": "369"}
+    shop.route(asked, lambda route: route.fulfill(json=answer))
+    connected: list[str] = []
+    shop.route("**/connect", lambda route: (connected.append(route.request.method), route.fulfill(json=answer)))
+    shop.reload()
+    expect(shop.get_by_text("Somebody is about to be free for you.")).to_be_focused()
+    shop.unroute(asked)
+    shop.get_by_role("button", name="Call me now").click()
+    expect(shop.get_by_text(f"Thank you. We call {NUMBER}")).to_be_focused()
+    assert connected == ["POST"]
+    assert Callback.objects.get().properties["_device_os"] == "comet", "else nobody would ask"
 
 
 def test_without_a_number_nothing_is_asked_for(shop: Page) -> None:
