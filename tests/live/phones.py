@@ -61,20 +61,23 @@ class Phone:
     def press(self, digits: str) -> None:
         self.line.tell("press", self.number, digits=digits)
 
-    def wait(self, event: str, *, count: int = 1, timeout: float = 30) -> Event:
-        """The `count`-th event of this kind, once it has happened."""
+    def wait(self, event: str, *, count: int = 1, timeout: float = 30, call: int | None = None) -> Event:
+        """The `count`-th event of this kind, once it has happened; with `call`, of this call alone."""
         give_up = time.monotonic() + timeout
         with self.network.changed:
             while True:
-                found = [seen for seen in self.events if seen["event"] == event]
+                found = [seen for seen in self.events if seen["event"] == event and call in {None, seen.get("call")}]
                 if len(found) >= count:
                     return found[count - 1]
                 if not self.network.changed.wait(give_up - time.monotonic()):
                     raise AssertionError(f"{self.number}: no {event} within {timeout} s, only {self.events}")
 
     def heard(self, *, call: int = 1) -> audio.Sound:
-        """What it heard in its `call`-th answered call, which must be over."""
-        ended = self.wait("ended", count=call)
+        """What it heard in its `call`-th answered call, which must be over.
+
+        A call of the test before may end only now, where the switch went away beneath it.
+        """
+        ended = self.wait("ended", call=self.wait("answered", count=call)["call"])
         return audio.read(self.network.folder / f"{self.number}-{ended['call']}.wav")
 
 
