@@ -112,7 +112,12 @@ def test_a_visitor_confirms_that_now_is_the_time(shop: Page) -> None:
     answer = {"_dialog_id": "0", "_action": "ConfirmationDialog", "_text": "", "_ok_title": "Ok", "_id": "369"}
     shop.route(asked, lambda route: route.fulfill(json=answer))
     connected: list[str] = []
-    shop.route("**/connect", lambda route: (connected.append(route.request.method), route.fulfill(json=answer)))
+
+    def connect(route: Any) -> None:
+        connected.append(route.request.method)
+        route.fulfill(json=answer)
+
+    shop.route("**/connect", connect)
     shop.reload()
     expect(shop.get_by_text("Somebody is about to be free for you.")).to_be_focused()
     shop.unroute(asked)
