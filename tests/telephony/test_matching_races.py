@@ -22,7 +22,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from scheduling import kick
-from telephony import agents, lines, matching, queues, routing, upwards
+from telephony import agents, lines, matching, queues, ready, routing, upwards
 from telephony.audience import profiles
 from telephony.events import AgentReserved, CallEvent
 from telephony.models import Agent, QueueEntry
@@ -44,8 +44,9 @@ TARGETS = {
 class Centre:
     """Kicks are jobs for eight workers. Whoever gets an agent talks for a moment, and gives them back."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, talk_seconds: float = 0) -> None:
         current_app.loader.import_default_modules()
+        self.talk_seconds = talk_seconds
         self.jobs: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self.mutex = threading.Lock()
         self.held: dict[str, str] = {}
@@ -73,6 +74,7 @@ class Centre:
         agents.go_ready(agent, timezone.now())
 
     def talk(self, owner: str, event: AgentReserved) -> None:
+        time.sleep(self.talk_seconds)
         now = timezone.now()
         agents.on_call(event.reservation, now)
         with transaction.atomic():
@@ -149,23 +151,20 @@ class Centre:
 def idle_beside_somebody() -> list[tuple[str, str]]:
     """Ready agents, each with somebody who waits for them."""
     now = timezone.now()
-    ready = profiles(Agent.objects.filter(state=State.READY)).values()
+    idle = profiles(Agent.objects.filter(state=State.READY)).values()
     waiters = [head.waiter for head in lines.heads(lines.waiting(), now=now, most=100)]
     return [
-        (profile.name, waiter.owner)
-        for profile in ready
-        for waiter in waiters
-        if routing.may_have(waiter, profile, now)
+        (profile.name, waiter.owner) for profile in idle for waiter in waiters if routing.may_have(waiter, profile, now)
     ]
 
 
-def slow_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def slow_to_look(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.01) -> None:
     """Time enough between looking and reserving for somebody else to come between."""
     look = lines.heads
 
     def heads(*args: Any, **kwargs: Any) -> list[lines.Head]:
         found: list[lines.Head] = look(*args, **kwargs)
-        time.sleep(0.01)
+        time.sleep(seconds)
         return found
 
     monkeypatch.setattr(lines, "heads", heads)
@@ -184,7 +183,7 @@ def test_eight_workers_serve_everybody_once_and_leave_nobody_idle_or_reserved(mo
 
 def test_without_the_lock_an_owner_would_be_given_two(monkeypatch: pytest.MonkeyPatch) -> None:
     """The constraint holds, so that the second is an error instead of a second call."""
-    slow_to_look(monkeypatch)
+    slow_to_look(monkeypatch, seconds=0.1)
     monkeypatch.setattr(matching, "_lock", lambda: None)
     centre = Centre()
     centre.day()
@@ -192,9 +191,14 @@ def test_without_the_lock_an_owner_would_be_given_two(monkeypatch: pytest.Monkey
 
 
 def test_without_the_guard_an_agent_would_be_given_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matching, "_ready", lambda: Agent.objects.all())
+    """None of the looks at who is ready says no either, so that it does not hang on who comes first."""
+    everybody = Agent.objects.all()
+    monkeypatch.setattr(matching, "_ready", lambda: everybody.all())
+    monkeypatch.setattr(matching, "soon_free", lambda latest: dict.fromkeys(everybody.values_list("pk", flat=True)))
+    monkeypatch.setattr(ready, "_READY", f"{ready._PROFILES} WHERE agent.name = %s")
     monkeypatch.setattr(matching, "_RESERVE", matching._RESERVE.partition("AND agent.state")[0])
-    centre = Centre()
+    # Long enough for others to look while it lasts, however fast the machine is.
+    centre = Centre(talk_seconds=0.2)
     centre.day(callers=12, staff=2)
     assert any("is with owner" in fault for fault in centre.faults)
 
