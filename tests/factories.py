@@ -181,3 +181,4 @@ def make_roles() -> None:
         import_module("callbacks.migrations.0016_status_notices").let_supervisors_resend(apps, editor)
         import_module("telephony.migrations.0012_dial_counts").let_supervisors_release(apps, editor)
         import_module("callbacks.migrations.0022_read_only_supervisors").create_role(apps, editor)
+        import_module("callbacks.migrations.0024_steering").let_supervisors_steer(apps, editor)
