@@ -1,10 +1,11 @@
 from django.urls import path
 
 from callbacks import brake_views, views
+from callbacks.pages import callback_page
 
 urlpatterns = [
     path("", views.callbacks, name="callback-list"),
     path("dialled/", brake_views.dialled, name="dialled"),
     path("dialled/release/", brake_views.release, name="dialled-release"),
-    path("<slug:callback_id>/", views.callback, name="callback-detail"),
+    path("<slug:callback_id>/", callback_page.callback, name="callback-detail"),
 ]

@@ -1,4 +1,4 @@
-"""The supervisors' pages: the list of callbacks, one callback with its story, and how right estimates were."""
+"""The supervisors' pages: the list of callbacks, and how right estimates were."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -18,23 +18,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
-from pydantic import ValidationError
 
-from callbacks.flow.session import SESSION, Stage
-from callbacks.flow.states import MOVES, State
-from callbacks.models import Attempt, Callback, CallbackQuerySet, JournalEntry
+from callbacks.flow.states import MOVES
+from callbacks.models import Callback, CallbackQuerySet
 from callbacksite import live
-from telephony import estimates, overview
-from telephony.models import Agent, Prediction
+from telephony import overview
+from telephony.models import Agent
 
 PAGE_SIZE = 50
 LIST_SECONDS = 3
-CALLBACK_SECONDS = 2
 ESTIMATES_SECONDS = 5
-# A trunk that is down for a day writes thousands of lines: the page shows the last ones and says so.
-MOST_ENTRIES = 500
-# The states of those who may have a place in a queue.
-_IN_QUEUE = frozenset({State.QUEUED, State.ROUTING, State.PAUSED})
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -98,34 +91,6 @@ def callbacks(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 @permission_required("callbacks.view_callback", raise_exception=True)
-def callback(request: HttpRequest, callback_id: str) -> HttpResponse:
-    """One callback: its facts, every attempt, its timeline; it keeps itself up to date until it is over."""
-    shown = get_object_or_404(Callback.objects.visible_to(request.user).select_related("service"), pk=callback_id)
-    attempts, attempts_left_out = _last(Attempt.objects.filter(callback=shown))
-    journal, journal_left_out = _last(JournalEntry.objects.filter(callback=shown))
-    context = {
-        "title": f"Callback {shown.pk}",
-        "callback": shown,
-        "over": shown.stage == Stage.ENDED,
-        "next_at": _next_step(shown),
-        "place": estimates.position(shown.pk, now=timezone.now()) if shown.state in _IN_QUEUE else None,
-        "prediction": Prediction.objects.filter(owner=shown.pk).order_by("pk").last(),
-        "attempts": attempts,
-        "attempts_left_out": attempts_left_out,
-        "journal": journal,
-        "journal_left_out": journal_left_out,
-        "properties": {k: v for k, v in shown.properties.items() if k != "_customer_number"},
-    }
-    seconds = None if shown.stage == Stage.ENDED else CALLBACK_SECONDS
-    return live.respond(
-        request, "callbacks/detail.html", "callbacks/story.html", context, url=request.path, seconds=seconds
-    )
-
-
-@require_safe
-@never_cache
-@login_required
-@permission_required("callbacks.view_callback", raise_exception=True)
 def queue_estimates(request: HttpRequest) -> HttpResponse:
     """Every virtual queue: who waits, what was last told, and how right such estimates were."""
     queues = overview.queues(timezone.now())
@@ -136,22 +101,6 @@ def queue_estimates(request: HttpRequest) -> HttpResponse:
     }
     page, part = "estimates/page.html", "estimates/queues.html"
     return live.respond(request, page, part, context, url=request.path, seconds=ESTIMATES_SECONDS)
-
-
-def _next_step(callback: Callback) -> datetime | None:
-    """When something happens by itself at the latest; None where that depends on others."""
-    if callback.start_base or callback.stage == Stage.ENDED:
-        return callback.start_base
-    try:
-        return SESSION.validate_python(callback.session).deadline
-    except ValidationError:  # the audit says so
-        return None
-
-
-def _last(rows: Any) -> tuple[list[Any], bool]:
-    """The last rows, oldest first, and whether earlier ones were left out."""
-    newest = list(rows.order_by("-pk")[: MOST_ENTRIES + 1])
-    return newest[:MOST_ENTRIES][::-1], len(newest) > MOST_ENTRIES
 
 
 class Page(NamedTuple):

@@ -11,13 +11,13 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from callbacks import views
 from callbacks.audit import repair
 from callbacks.flow import events
 from callbacks.flow.decision import DialResult
 from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import Reason, State
 from callbacks.models import Callback, JournalEntry
+from callbacks.pages import callback_page
 from callbacks.templatetags import callback_words
 from tests.factories import NOON, AttemptFactory, CallbackFactory, JournalEntryFactory, ServiceFactory
 
@@ -330,7 +330,7 @@ def test_the_service_is_a_link_for_those_who_may_follow_it(as_sue: Client, admin
 
 
 def test_a_story_without_end_shows_its_last_part(as_sue: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "MOST_ENTRIES", 3)
+    monkeypatch.setattr(callback_page, "MOST_ENTRIES", 3)
     callback = CallbackFactory.create()
     JournalEntry.objects.bulk_create(
         JournalEntryFactory.build(callback=callback, text=f"Entry {number}.") for number in range(5)
