@@ -142,3 +142,4 @@ class AuditFindingAdmin(LookOnlyAdmin):
 
 # Registered by its import.
 from callbacks import privacy_admin  # noqa: E402, F401
+from callbacks.jobs import admin as jobs_admin  # noqa: E402, F401

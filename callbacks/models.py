@@ -274,6 +274,7 @@ class AuditFinding(models.Model):
 
 
 # Tables of this app whose rows are described elsewhere.
+from callbacks.jobs.models import Job, JobRow  # noqa: E402, F401
 from callbacks.limits.models import StartAnswer, StartSecond, StartTotal, ValueCount  # noqa: E402, F401
 from callbacks.privacy_models import CustomerDataRequest  # noqa: E402, F401
 from callbacks.push.models import CometMessage, CometSubscription, Notice  # noqa: E402, F401

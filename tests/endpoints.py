@@ -101,6 +101,7 @@ ADMIN_MODELS = {
     "callbacks.auditfinding": "look",
     "callbacks.callback": "look",
     "callbacks.customerdatarequest": "look",
+    "callbacks.job": "look",
     "callbacks.notice": "look",
     "callbacks.pending": "look",
     "django_celery_beat.clockedschedule": "look add change delete",
