@@ -13,7 +13,7 @@ from scheduling.admin import LookOnlyAdmin
 class JobAdmin(LookOnlyAdmin):
     """Without its rows, of which there may be a hundred thousand: they are on its page."""
 
-    list_display = ("asked_at", "kind", "actor", "state", "total", "done", "failed")
+    list_display = ("asked_at", "kind", "actor", "view", "state", "total", "done", "failed")
     list_display_links = ("asked_at", "kind")
     list_filter = ("kind", "state")
     ordering = ("-asked_at", "-id")
@@ -21,7 +21,7 @@ class JobAdmin(LookOnlyAdmin):
         "kind",
         "state",
         "actor",
-        "query",
+        "view",
         "whole_range",
         "asked_at",
         "began_at",

@@ -36,8 +36,10 @@ class Job(models.Model):
     form = models.UUIDField(unique=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     actor = models.CharField(max_length=150, help_text="The user's name, also when the user is gone.")
-    # Once it has ended without what may be a customer's (callbacks.jobs.views_of).
+    # Emptied when the job ends: a number may stand in it.
     query = models.TextField(blank=True, help_text="The view, as it stood in the address bar.")
+    zone = models.CharField(max_length=64, help_text="The time zone in which its days begin.")
+    view = models.TextField("of", blank=True, help_text="The view in words, without what is a customer's.")
     whole_range = models.BooleanField(
         default=False, help_text="All callbacks of the view, not those that were ticked on a page."
     )
