@@ -16,9 +16,10 @@ from telephony.upwards import Choice
 
 @dataclass(frozen=True)
 class Started:
-    """The start request was accepted."""
+    """The start request was accepted; `of` is the callback that it repeats, empty where it is none's repetition."""
 
     actor: str
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,55 @@ class Changed:
     actor: str
     text: str
     unaskable: str
+
+
+@dataclass(frozen=True)
+class NumberChanged:
+    """Another number of the customer; the row has it already."""
+
+    actor: str
+    number: str
+
+
+@dataclass(frozen=True)
+class CalledNow:
+    """A supervisor has the customer called at once; no slot is booked for it any more."""
+
+    actor: str
+
+
+@dataclass(frozen=True)
+class Prioritised:
+    """A supervisor gave it another priority in its queue."""
+
+    actor: str
+    priority: int
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """For so many `seconds` only this agent is looked for, then everybody; nobody by name where `agent` is empty."""
+
+    actor: str
+    agent: str
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Somebody's own words for the timeline; `form` names the form that they came with, so that they come once."""
+
+    actor: str
+    text: str
+    form: str
+
+
+@dataclass(frozen=True)
+class Recreated:
+    """One that is over was asked for anew, as another `callback`."""
+
+    actor: str
+    callback: str
 
 
 @dataclass(frozen=True)
@@ -166,6 +216,12 @@ Event = (
     | StartDue
     | Rescheduled
     | Changed
+    | NumberChanged
+    | CalledNow
+    | Prioritised
+    | Assigned
+    | Noted
+    | Recreated
     | Connected
     | Snoozed
     | PreviewAccepted
@@ -191,6 +247,12 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
         StartDue,
         Rescheduled,
         Changed,
+        NumberChanged,
+        CalledNow,
+        Prioritised,
+        Assigned,
+        Noted,
+        Recreated,
         Connected,
         Snoozed,
         PreviewAccepted,

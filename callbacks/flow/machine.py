@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from callbacks.flow import projections, transitions
+from callbacks.flow import projections, steered, transitions
 from callbacks.flow.decision import Decision, RefuseArrived, ReleaseAgent
 from callbacks.flow.events import (
     Cancelled,
@@ -103,7 +103,12 @@ def decide(session: Session, options: FlowOptions, event: Event, now: datetime) 
     turn = Turn(session, options, now)
     if _is_stale(session, event, now):
         turn.note("dropped", f"{_name(event)} came too late and changed nothing.")
-    elif not (_ends_from_outside(turn, event) or STAGES[session.stage](turn, event) or _is_asked_for(turn, event)):
+    elif not (
+        _ends_from_outside(turn, event)
+        or STAGES[session.stage](turn, event)
+        or _is_asked_for(turn, event)
+        or steered.steer(turn, event)
+    ):
         _give_back(turn, event)
     return turn.decision()
 
@@ -131,7 +136,7 @@ def _ends_from_outside(turn: Turn, event: Event) -> bool:
         case Cancelled(actor=actor, reason=reason):
             state = projections.public_state(session)
             if session.stage is Stage.TALKING or state in {State.PROCESSING, State.COMPLETED}:
-                _refuse(turn, f"A cancel by {actor}", "cannot be cancelled")
+                turn.refuse(f"A cancel by {actor}", "cannot be cancelled")
             else:
                 transitions.end(turn, reason, f"Cancelled by {actor}.")
         case Served():
@@ -156,7 +161,7 @@ def _served(turn: Turn, served: Served) -> None:
         if turn.session.stage is not Stage.ENDED:
             turn.note("dropped", f"The customer talks in callback {served.callback}; this one goes on as {state}.")
     elif turn.session.stage is Stage.TALKING or state in {State.PROCESSING, State.COMPLETED}:
-        _refuse(turn, f"A mark as served by {served.actor}", "cannot be marked as served")
+        turn.refuse(f"A mark as served by {served.actor}", "cannot be marked as served")
     else:
         transitions.end(turn, Reason.CANCELLED_SERVED, f"Marked as served by {served.actor}.")
 
@@ -166,39 +171,39 @@ def _is_asked_for(turn: Turn, event: Event) -> bool:
     match event:
         case Rescheduled(actor=actor, desired_at=desired_at, slot=slot):
             if turn.session.stage in projections.WITH_CUSTOMER:
-                _refuse(turn, f"A new time by {actor}", "cannot be given another time: the customer is being called")
+                turn.refuse(f"A new time by {actor}", "cannot be given another time: the customer is being called")
             elif turn.session.stage in {Stage.CALLING_AGENT, Stage.PREVIEWING}:
-                _refuse(turn, f"A new time by {actor}", "cannot be given another time: an agent is being asked")
+                turn.refuse(f"A new time by {actor}", "cannot be given another time: an agent is being asked")
             elif turn.session.stage in {Stage.DISPOSITION, Stage.ENDED}:
-                _refuse(turn, f"A new time by {actor}", "cannot be given another time")
+                turn.refuse(f"A new time by {actor}", "cannot be given another time")
             else:
                 turn.note("rescheduled", f"Another time was asked for by {actor}: {transitions.said(desired_at)}.")
                 transitions.reschedule(turn, desired_at, slot)
         case Changed(actor=actor, text=text, unaskable=unaskable):
             if turn.session.stage is Stage.ENDED:
-                _refuse(turn, f"A change by {actor}", "cannot be changed")
+                turn.refuse(f"A change by {actor}", "cannot be changed")
             else:
                 turn.session = replace(turn.session, unaskable=unaskable)
                 turn.note("changed", f"{text} By {actor}.")
         case Connected(actor=actor) if turn.session.stage is Stage.EXPECTING:
             why = "has been given an access number as often as it may be (_userorig_connect_limit)"
-            _refuse(turn, f"Another access number for {actor}", why)
+            turn.refuse(f"Another access number for {actor}", why)
         case Connected(actor=actor):
             # The same answer again for a client that did not hear the first one.
             if not turn.session.confirmed or projections.public_state(turn.session) is State.COMPLETED:
-                _refuse(turn, f"A confirmation by {actor}", "is not waiting for a confirmation")
+                turn.refuse(f"A confirmation by {actor}", "is not waiting for a confirmation")
         case Snoozed(actor=actor):
-            _refuse(turn, f"A wish to be asked later by {actor}", "is not waiting for a confirmation")
+            turn.refuse(f"A wish to be asked later by {actor}", "is not waiting for a confirmation")
         case PreviewRejected(actor=actor, reservation=reservation) if (
             turn.session.stage is Stage.PREVIEWING and reservation == turn.session.reservation
         ):
-            _refuse(turn, f"A rejection by {actor}", "may only be accepted (_agent_preview_allow_reject)")
+            turn.refuse(f"A rejection by {actor}", "may only be accepted (_agent_preview_allow_reject)")
         case PreviewAccepted(actor=actor) | PreviewRejected(actor=actor):
-            _refuse(turn, f"A decision by {actor}", "is no longer offered")
+            turn.refuse(f"A decision by {actor}", "is no longer offered")
         case HoldChanged(actor=actor) | HungUp(actor=actor):
-            _refuse(turn, f"An act by {actor}", "is not on the line")
+            turn.refuse(f"An act by {actor}", "is not on the line")
         case Disposed(actor=actor):
-            _refuse(turn, f"A disposition by {actor}", "takes none")
+            turn.refuse(f"A disposition by {actor}", "takes none")
         case TargetSwitched(target=target, why=why):
             if turn.session.stage in projections.IN_QUEUE:
                 turn.note("target", f"Now looking for {target}: {why}.")
@@ -209,15 +214,6 @@ def _is_asked_for(turn: Turn, event: Event) -> bool:
         case _:
             return False
     return True
-
-
-def _refuse(turn: Turn, what: str, why: str) -> None:
-    """Refuse what was asked for. A client that asks again and again is told each time, and written down once."""
-    turn.refused = f"Callback is {projections.public_state(turn.session)} and {why}"
-    text = f"{what} was refused: {turn.refused}."
-    if text != turn.session.refusal:
-        turn.session = replace(turn.session, refusal=text)
-        turn.note("refused", text)
 
 
 def _set_aside(turn: Turn, error: str) -> None:

@@ -188,6 +188,7 @@ def queue_place(session: Session, options: FlowOptions) -> QueuePlace | None:
     if session.stage not in IN_QUEUE or session.queued_at is None:
         return None
     wants = {Stage.AWAITING: "dial", Stage.RESERVING: "agent", Stage.WAITING: "agent"}.get(session.stage, "")
+    agent, seconds = preferred(session, options)
     return QueuePlace(
         queue=options.virtual_queue,
         target=options.target,
@@ -198,13 +199,25 @@ def queue_place(session: Session, options: FlowOptions) -> QueuePlace | None:
         granted=options.wait_for_agent and not is_agent_first(options) and session.stage not in NOT_GRANTED,
         paused=session.stage is Stage.PAUSED,
         counted_until=_counted_until(session, options),
-        priority=options.vq_priority,
+        priority=priority(session, options),
         priority_increment=options.vq_priority_increment,
         priority_interval=options.vq_priority_increment_interval,
-        preferred_agent=options.preferred_agent,
-        preferred_seconds=options.preferred_agent_timeout if options.preferred_agent else 0,
+        preferred_agent=agent,
+        preferred_seconds=seconds,
         passed_over=session.passed_over,
     )
+
+
+def priority(session: Session, options: FlowOptions) -> int:
+    """Its priority, before it grows by ageing: a supervisor's word counts more than the service's."""
+    return options.vq_priority if session.priority is None else session.priority
+
+
+def preferred(session: Session, options: FlowOptions) -> tuple[str, int]:
+    """The agent who is looked for alone at first, and for how many seconds; empty and 0 where there is none."""
+    if session.assigned_to is not None:
+        return session.assigned_to, session.assigned_seconds
+    return options.preferred_agent, options.preferred_agent_timeout if options.preferred_agent else 0
 
 
 def _counted_until(session: Session, options: FlowOptions) -> datetime | None:

@@ -59,7 +59,9 @@ class Session:
     be played, the sample is heard instead.
     `reservation` names the reserved agent's reservation; while there is one and it is past the preview, there is a leg
     of theirs. `agents_failed` counts those who could not be connected, `rejects` refused previews; `passed_over` says
-    who is not offered it for a while. `contacts` counts talks, `disposition` is what the last of them came to
+    who is not offered it for a while. `priority` is what a supervisor set instead of the service's. `assigned_to` is
+    the agent whom a supervisor chose, looked for alone for `assigned_seconds`: empty for none at all, None where the
+    request and the service decide. `contacts` counts talks, `disposition` is what the last of them came to
     (`telephony.upwards.Choice`). `connects` counts how often a customer who calls us asked for an access number.
     """
 
@@ -101,6 +103,9 @@ class Session:
     agents_failed: int = 0
     remind_at: datetime | None = None
     connects: int = 0
+    priority: int | None = None
+    assigned_to: str | None = None
+    assigned_seconds: int = 0
 
 
 SESSION: TypeAdapter[Session] = TypeAdapter(Session)

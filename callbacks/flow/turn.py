@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
+from callbacks.flow import projections
 from callbacks.flow.decision import AgentMove, ArrivalMove, AttemptChange, Decision, DialResult, Measured, Note
 from callbacks.flow.options import FlowOptions
 from callbacks.flow.session import Session, Stage
@@ -33,6 +34,14 @@ class Turn:
 
     def note(self, kind: str, text: str, **data: Any) -> None:
         self._notes.append(Note(kind, text, self.session, data))
+
+    def refuse(self, what: str, why: str) -> None:
+        """Refuse what was asked for. A client that asks again and again is told each time, and written down once."""
+        self.refused = f"Callback is {projections.public_state(self.session)} and {why}"
+        text = f"{what} was refused: {self.refused}."
+        if text != self.session.refusal:
+            self.session = replace(self.session, refusal=text)
+            self.note("refused", text)
 
     def attempt(self, party: Party, *, number: int | None = None, **changes: Any) -> None:
         """Record something of the current attempt (or of attempt `number`) of a party."""

@@ -27,7 +27,9 @@ from telephony.events import DialGranted, DialRefused, Party
 
 def on_new(turn: Turn, event: Event) -> bool:
     match event:
-        case Started():
+        case Started(of=of):
+            if of:
+                turn.note("recreated", f"Asks anew for what callback {of} was about.", callback=of)
             start_base = turn.session.desired_at - timedelta(seconds=turn.options.request_execution_time_buffer)
             if start_base <= turn.now:
                 transitions.begin(turn, answers=True)
