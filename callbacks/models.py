@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from callbacks.flow.session import Stage
 from callbacks.flow.states import MOVES, State
-from services import credentials
+from services import credentials, people
 from services.models import ApiKey, ConfiguredService
 
 if TYPE_CHECKING:
@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 
 class CallbackQuerySet(models.QuerySet["Callback"]):
     def visible_to(self, user: User | AnonymousUser) -> CallbackQuerySet:
-        """The one door for pages: staff and whoever may view callbacks see all, others none."""
-        return self if user.is_active and user.has_perm("callbacks.view_callback") else self.none()
+        """The one door for pages: for who may view callbacks, all or those of the services to which they are limited.
+
+        A callback whose service was deleted belongs to none: who is limited does not see it. One statement a person
+        and request beside the query itself.
+        """
+        if not (user.is_active and user.has_perm("callbacks.view_callback")):
+            return self.none()
+        only = people.limits(user)
+        return self if only is None else self.filter(service__in=only)
 
     def visible_to_key(self, key: ApiKey | None) -> CallbackQuerySet:
         """The one door for the API: what `limits_of` says. One statement beside the query itself."""
@@ -88,6 +95,10 @@ class Callback(models.Model):
     # Names as they were, for lists and after the row they came from is gone.
     agent = models.CharField(max_length=64, blank=True)
     queue = models.CharField(max_length=64, blank=True)
+    # With a default of the database: processes of the release before still insert while hosts are upgraded.
+    reported = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="It is over, and in the reports."
+    )
 
     objects = CallbackQuerySet.as_manager()
 
@@ -129,6 +140,10 @@ class Callback(models.Model):
             models.Index(fields=["queue", "start_base"], name="callback_start", condition=Q(start_base__isnull=False)),
             # The audit: those completed since the last one.
             models.Index(fields=["completed_at"], name="callback_completed", condition=Q(completed_at__isnull=False)),
+            # Those that are over and in no report yet.
+            models.Index(
+                fields=["completed_at"], name="callback_unreported", condition=Q(stage=Stage.ENDED, reported=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -139,6 +154,10 @@ class Callback(models.Model):
         """The number as lists and logs show it: 9165***32."""
         number = self.customer_number
         return f"{number[:4]}***{number[-2:]}" if len(number) > 8 else f"***{number[-2:]}"
+
+    def number_for(self, user: User | AnonymousUser) -> str:
+        """The number as this person may see it: in full, or masked."""
+        return self.customer_number if user.has_perm("callbacks.see_numbers") else self.masked_number
 
 
 class Pending(models.Model):
@@ -278,5 +297,6 @@ from callbacks.jobs.models import Job, JobRow  # noqa: E402, F401
 from callbacks.limits.models import StartAnswer, StartSecond, StartTotal, ValueCount  # noqa: E402, F401
 from callbacks.privacy_models import CustomerDataRequest  # noqa: E402, F401
 from callbacks.push.models import CometMessage, CometSubscription, Notice  # noqa: E402, F401
+from callbacks.reporting.models import AgentTotal, CallbackFact, RefusalMark, ReportTotal  # noqa: E402, F401
 from callbacks.status.models import StatusNotice, StatusReceiver  # noqa: E402, F401
 from callbacks.storage_models import StorageArea, StoredValue  # noqa: E402, F401

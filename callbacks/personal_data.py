@@ -69,6 +69,8 @@ NONE = {
     "services.ConfiguredService": f"{_CONFIGURED}; numbers in `_exceptions` are kept as those of the block list are",
     "services.ApiKey": "of those who integrate",
     "services.ApiKeyService": "of those who integrate",
+    "services.PersonScope": "of people who work here",
+    "services.Preference": "of people who work here",
     "services.Change": f"{_CONFIGURED}, as it was",
     "admin.LogEntry": "what administrators did; numbers in it are masked",
     "auth.User": "of people who work here",

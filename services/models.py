@@ -347,3 +347,7 @@ class Change(models.Model):
         if self.before is None:
             return "added"
         return "deleted" if self.after is None else "changed"
+
+
+# Tables of this app whose rows are described elsewhere.
+from services.people_models import PersonScope, Preference  # noqa: E402, F401

@@ -21,7 +21,7 @@ from factory.django import DjangoModelFactory
 from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import Reason, State
 from callbacks.models import Attempt, Callback, JournalEntry
-from services.models import ConfiguredService
+from services.models import ConfiguredService, PersonScope
 from telephony.models import Agent, AgentGroup, RoutePoint, Switch, VirtualQueue
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -163,6 +163,18 @@ def supervisor(**fields: Any) -> User:
 
 def read_only_supervisor(**fields: Any) -> User:
     return _member("CallbackReadOnly", **{"username": "rita", **fields})
+
+
+def limited_supervisor(*services: str, groups: tuple[str, ...] = (), **fields: Any) -> User:
+    """A supervisor of these services, and of those in these groups, alone."""
+    user = supervisor(**{"username": "lisa", **fields})
+    limit(user, *services, groups=groups)
+    return user
+
+
+def limit(user: User, *services: str, groups: tuple[str, ...] = ()) -> None:
+    for kind, names in ((PersonScope.Kind.SERVICE, services), (PersonScope.Kind.GROUP, groups)):
+        PersonScope.objects.bulk_create([PersonScope(user=user, kind=kind, name=name) for name in names])
 
 
 def _member(group: str, **fields: Any) -> User:

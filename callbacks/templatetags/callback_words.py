@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import Any
 
 from django import template
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils.safestring import SafeString
 from callbacks.flow.decision import DialResult
 from callbacks.flow.session import Stage
 from callbacks.flow.states import Reason
+from callbacks.models import Callback
 
 register = template.Library()
 
@@ -164,6 +166,13 @@ def reason_tone(reason: str) -> str:
 def as_text(value: object) -> str:
     """A value out of JSON as it would be written there; texts as they are."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@register.simple_tag(takes_context=True)
+def number(context: dict[str, Any], callback: Callback) -> str:
+    """The customer's number as whoever looks may see it; masked where nobody knows who that is."""
+    user = getattr(context.get("request"), "user", None)
+    return (callback.number_for(user) if user else callback.masked_number) if callback.customer_number else NONE
 
 
 @register.simple_tag

@@ -114,10 +114,11 @@ def test_the_list_has_a_fixed_number_of_queries(
     as_sue: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     many(60)
-    # Session, user, their permissions and their groups'; the rows; the brake; the findings; whether they have a desk.
-    with django_assert_num_queries(8):
+    # Session, user, their permissions and their groups', what they are limited to; the rows; the brake; the findings;
+    # whether they have a desk.
+    with django_assert_num_queries(9):
         shown(as_sue)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         as_sue.get(LIST, headers=HTMX)
 
 
@@ -130,7 +131,7 @@ def test_a_callback_has_a_fixed_number_of_queries(
         JournalEntryFactory.create(callback=callback)
     # As the list's, with the callback, its attempts and its journal, its place in a queue, its prediction and its
     # status notifications instead of the rows.
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         shown(as_sue, f"{LIST}{callback.pk}/")
 
 
