@@ -285,6 +285,8 @@ def test_every_table_of_ours_is_in_admin_or_left_out_on_purpose() -> None:
             # What clients keep and fetch, and what lives for a call or a booking.
             elsewhere |= {"CometMessage", "CometSubscription", "StorageArea", "StoredValue"}
             elsewhere |= {"AccessBooking", "ArrivedCall"}
+            # What reports are made of.
+            elsewhere |= {"CallbackFact", "ReportTotal", "AgentTotal", "RefusalMark"}
             # Of a job there is a page.
             elsewhere |= {"JobRow"}
             # What people are limited to is on their user's page, and their own settings are theirs.
