@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
-from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 
-from callbacks import configured, limits, lookups, metrics, permit, promises, records
+from callbacks import admitting, configured, lookups, metrics, permit, promises, records
+from callbacks.admitting import NO_HEADERS, MissingKeys, NumberBlocked, ServiceGone
 from callbacks.flow import machine, projections
 from callbacks.flow.events import (
     Cancelled,
@@ -24,24 +22,19 @@ from callbacks.flow.events import (
     Served,
     SetAside,
     Snoozed,
-    Started,
     load,
 )
 from callbacks.flow.options import FlowOptions
 from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import Reason
 from callbacks.inbox import ADVANCE
-from callbacks.limits import Admission, number_rules
 from callbacks.limits.idempotency import Once
 from callbacks.models import Callback, Pending
-from callbacks.promises import NotAvailable, Place, SlotFull
+from callbacks.promises import NotAvailable, SlotFull
 from callbacks.records import Turns
 from scheduling import bookings
 from scheduling.kick import kick
-from services import resolution
-from services.kinds import TIME_ZONE
 from services.models import ConfiguredService
-from telephony import blocklist
 from telephony.events import AgentReserved, DialGranted, DialRefused, Party
 
 __all__ = [
@@ -69,8 +62,6 @@ logger = logging.getLogger(__name__)
 # An event that fails that often is set aside, so that the ones behind it are handled.
 MOST_FAILURES = 3
 RETRY_FAILED_AFTER = timedelta(seconds=1)
-DEFAULT_TTL = timedelta(seconds=86400)
-_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Refused(Exception):
@@ -85,22 +76,6 @@ class NotFound(Exception):
     """There is no such callback, or it is not the caller's."""
 
 
-class ServiceGone(Exception):
-    """The service was deleted while the request was read; nothing was stored."""
-
-
-class NumberBlocked(Exception):
-    """The customer's number is on the block list; nothing was stored. Its text is the number."""
-
-
-class MissingKeys(Exception):
-    """Keys of `_mandatory_customer_lookup_keys` that the request does not have."""
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        super().__init__(", ".join(keys))
-        self.keys = tuple(keys)
-
-
 def start(
     *,
     service: ConfiguredService,
@@ -108,7 +83,7 @@ def start(
     desired_at: datetime | None,
     actor: str,
     now: datetime,
-    headers: Mapping[str, str] = _NONE,
+    headers: Mapping[str, str] = NO_HEADERS,
     once: Once | None = None,
 ) -> Callback:
     """Accept a request: store it and decide its first step, in one transaction.
@@ -123,28 +98,11 @@ def start(
     if once is not None:
         # A request that is repeated is answered before anything could refuse it.
         once.replay(now)
-    if missing := resolution.missing_mandatory(service, parameters):
-        raise MissingKeys(missing)
-    overrides = resolution.allowed_overrides(service, parameters)
-    _check_time_zone(parameters)
-    callback = Callback(
-        id=f"{settings.NODE_ID}-{uuid.uuid4()}",
-        service=service,
-        service_name=service.name,
-        overrides=overrides,
-        customer_number=parameters.get("_customer_number", "").strip(),
-        user_data={key: value for key, value in parameters.items() if not key.startswith("_")},
-        properties={k: v for k, v in parameters.items() if k.startswith("_") and k not in overrides},
-        created_at=now,
-        desired_at=desired_at or now,
-        expires_at=(desired_at or now) + DEFAULT_TTL,
-    )
-    options, error = configured.resolve(callback)
-    if options is not None:
-        callback.expires_at = callback.desired_at + timedelta(seconds=options.ttl)
+    request = admitting.read(service=service, parameters=parameters, desired_at=desired_at, now=now)
+    callback = request.callback
     for last_try in (False, True):
         try:
-            turns = _store_new(callback, options, error, desired_at, actor, now, headers, once)
+            turns = _store_new(request, actor, now, headers, once)
         except IntegrityError:
             if ConfiguredService.objects.filter(pk=service.pk).exists():
                 raise
@@ -161,95 +119,23 @@ def start(
 
 
 def _store_new(
-    callback: Callback,
-    options: FlowOptions | None,
-    error: str,
-    desired_at: datetime | None,
-    actor: str,
-    now: datetime,
-    headers: Mapping[str, str],
-    once: Once | None,
+    request: admitting.Request, actor: str, now: datetime, headers: Mapping[str, str], once: Once | None
 ) -> Turns:
     """Decide a new request and store it, in one transaction; last, it takes its place in a slot and is counted."""
+    callback = request.callback
     with transaction.atomic():
         if once is not None:
             once.replay(now)
-        admission = _admit(callback, options, headers, now) if options is not None else None
-        place = _promise(callback, desired_at, now) if options is not None else None
-        session = Session(
-            number=callback.customer_number,
-            desired_at=callback.desired_at,
-            slot=place.slot if place else None,
-            unaskable=configured.unaskable(options, callback.properties),
-        )
-        turns = _run(session, options, [SetAside(error) if options is None else Started(actor=actor)], now)
-        if turns.session.stage is Stage.EXPECTING:
-            _check_calls_are_taken(callback, now)
-        records.store_new(callback, turns, options, now)
+        admitted = admitting.admit(request, actor=actor, headers=headers, now=now)
+        records.store_new(callback, admitted.turns, request.options, now)
         lookups.write(callback)
         if once is not None:
             once.remember(callback, now)
-        if place:
-            place.take(callback.pk)
-        if admission:
-            admission.count(now)
-    return turns
-
-
-def _admit(callback: Callback, options: FlowOptions, headers: Mapping[str, str], now: datetime) -> Admission:
-    """Whether its number may be called, and whether there were not too many requests. Raises as start()."""
-    service = callback.service
-    if service is None:
-        raise ServiceGone(callback.service_name)
-    number, resolved = callback.customer_number, configured.values(callback, service)
-    if number:
-        number_rules.check(service.name, number, resolved)
-        if blocklist.blocking(number, country=str(resolved["_default_country"] or ""), now=now):
-            raise NumberBlocked(number)
-        # Who calls us costs us nothing.
-        if not projections.is_user_originated(options) and (why := permit.toll_refusal(service, number)):
-            raise number_rules.NumberDisallowed(f"Customer Number [{number}] is disallowed, because {why}.")
-    buffer = timedelta(seconds=options.request_execution_time_buffer)
-    return limits.check(
-        service,
-        resolved=resolved,
-        parameters=configured.parameters(callback),
-        headers=headers,
-        is_now=callback.desired_at - buffer <= now,
-        buffer=buffer,
-        now=now,
-    )
-
-
-def _promise(callback: Callback, desired_at: datetime | None, now: datetime) -> Place | None:
-    """What the answer may promise: a place in a slot, None for a call at once. Raises as start()."""
-    service = callback.service
-    if service is None:
-        raise ServiceGone(callback.service_name)
-    number, properties = callback.customer_number, callback.properties
-    if desired_at is None:
-        promises.call_at_once(service, number=number, properties=properties, expires_at=callback.expires_at, now=now)
-        return None
-    return promises.place_for(service, number=number, properties=properties, desired_at=desired_at, now=now)
-
-
-def _check_calls_are_taken(callback: Callback, now: datetime) -> None:
-    """That somebody may call us at this moment; nobody is given a number to call in vain. Raises NotAvailable."""
-    service = callback.service
-    if service is not None and (refused := permit.refusal(callback, now)):
-        offered = promises.next_offers(
-            service, number=callback.customer_number, properties=callback.properties, now=now
-        )
-        raise NotAvailable(f"No call can be taken now: {refused.reason}.", offered)
-
-
-def _check_time_zone(parameters: Mapping[str, str]) -> None:
-    """That `_customer_timezone` is a zone, where the request has it. Raises OptionError."""
-    if stated := parameters.get("_customer_timezone", "").strip():
-        try:
-            TIME_ZONE.read(stated)
-        except ValueError:
-            raise resolution.OptionError("_customer_timezone", stated, TIME_ZONE.allowed) from None
+        if admitted.place:
+            admitted.place.take(callback.pk)
+        if admitted.admission:
+            admitted.admission.count(now)
+    return admitted.turns
 
 
 @metrics.ADVANCE_SECONDS.time()
@@ -302,7 +188,7 @@ def reschedule(
     text removed. Raises NotFound; Refused while the customer is being called and when it is COMPLETED; NotAvailable;
     OptionError; Busy.
     """
-    _check_time_zone(properties)
+    admitting.check_time_zone(properties)
 
     def change(callback: Callback, decided: Turns, options: FlowOptions | None) -> list[Event]:
         if options is None:
