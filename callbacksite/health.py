@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 SECONDS = 1.0
 DATABASE, BROKER, WORKERS, TELEPHONY = "database", "broker", "workers", "telephony"
 NAMES = (DATABASE, BROKER, heartbeats.BEAT, WORKERS, TELEPHONY)
+# What may be wrong with listening to a switch.
+UNHEARD = "no telephony process listens to this switch"
+UNCONNECTED = "the telephony process has no connection to this switch"
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,14 @@ def _of_database(names: set[str]) -> list[Check]:
     return [check for check in found if check.name.split("/")[0] in names]
 
 
+def of_others() -> list[Check]:
+    """What the database knows of the other processes: Beat, the workers of each queue, who listens to each switch.
+
+    Three statements, without a time-out of its own: for pages, which ask the database anyway.
+    """
+    return [check for check in _look_into_database() if check.name != DATABASE]
+
+
 def _look_into_database() -> list[Check]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement_timestamp()")
@@ -134,9 +145,9 @@ def _of_switch(switch: Switch, now: datetime) -> Check:
     """By the rule of `telephony.lease.live_switches`, and which half of it is broken."""
     name = f"{TELEPHONY}/{switch.name}"
     if switch.lease_until is None or switch.lease_until <= now:
-        return Check(name, "no telephony process listens to this switch", switch.lease_until or switch.reachable_at)
+        return Check(name, UNHEARD, switch.lease_until or switch.reachable_at)
     if switch.reachable_at is None or switch.reachable_at <= now - lease.LEASE:
-        return Check(name, "the telephony process has no connection to this switch", switch.reachable_at)
+        return Check(name, UNCONNECTED, switch.reachable_at)
     return Check(name)
 
 

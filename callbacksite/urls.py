@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from callbacks.demo_views import page as demo_page
+from callbacks.pages.board import board
 from callbacks.push.views import answer
 from callbacks.status.views import notifications, resend
 from callbacks.views import SignIn, home, queue_estimates
@@ -15,6 +16,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("login/", SignIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("board/", board, name="board"),
     path("callbacks/", include("callbacks.urls")),
     path("a/<str:callback_id>/<str:signature>/", answer, name="answer"),
     path("estimates/", queue_estimates, name="estimates"),

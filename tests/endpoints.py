@@ -45,6 +45,7 @@ PAGES = {
     "": Page(SIGNED_IN),
     "login/": Page(EVERYBODY),
     "logout/": Page(EVERYBODY, "POST"),
+    "board/": Page(LOOK),
     "callbacks/": Page(LOOK),
     "callbacks/<slug:callback_id>/": Page(LOOK),
     "callbacks/dialled/": Page(LOOK),

@@ -21,6 +21,7 @@ def navigation(context: dict[str, Any]) -> dict[str, Any]:
         return {"links": [], "user": None}
     links = []
     if user.has_perm("callbacks.view_callback"):
+        links.append(("Board", reverse("board")))
         links.append(("Callbacks", reverse("callback-list")))
         links.append(("Estimates", reverse("estimates")))
         links.append(("Notifications", reverse("notifications")))

@@ -52,7 +52,7 @@ def test_the_start_page_is_where_one_works() -> None:
     AgentFactory.create(name="kate", user=kate)
     AgentFactory.create(name="sara", user=staff_agent)
     expected: list[tuple[User, str]] = [
-        (supervisor(), "/callbacks/"),
+        (supervisor(), "/board/"),
         (kate, "/desk/"),
         (staff, "/admin/"),
         (staff_agent, "/desk/"),
@@ -92,10 +92,10 @@ def test_the_head_shows_what_one_may_use() -> None:
     client = Client()
     client.force_login(everything)
     links = re.findall(r'<li><a href="([^"]+)"', client.get("/callbacks/").content.decode())
-    assert links == ["/callbacks/", "/estimates/", "/notifications/", "/desk/", "/admin/"]
+    assert links == ["/board/", "/callbacks/", "/estimates/", "/notifications/", "/desk/", "/admin/"]
     client.force_login(supervisor())
     links = re.findall(r'<li><a href="([^"]+)"', client.get("/callbacks/").content.decode())
-    assert links == ["/callbacks/", "/estimates/", "/notifications/"]
+    assert links == ["/board/", "/callbacks/", "/estimates/", "/notifications/"]
 
 
 def test_error_pages(as_nobody: Client) -> None:
