@@ -68,6 +68,7 @@ NONE = {
     "scheduling.SlotCalendar": _COUNTED,
     "scheduling.SlotCounter": _COUNTED,
     "scheduling.Booking": "a place in a slot; names its callback by its id, is given out, and goes with it",
+    "scheduling.SlotBlock": "who of those who work here blocked slots, and why",
     "services.Section": _CONFIGURED,
     "services.NamedList": _CONFIGURED,
     "services.ConfiguredService": f"{_CONFIGURED}; numbers in `_exceptions` are kept as those of the block list are",

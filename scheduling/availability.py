@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
 
-from scheduling.bookings import booked
+from scheduling.bookings import taken
 from scheduling.hours import Period
 from scheduling.plan import Plan
 from scheduling.slots import Slot, slot_of, slots
@@ -44,8 +44,8 @@ def offers(
 ) -> list[Offer]:
     """Slots that are open and have a place left, ascending: whose time lies in [start, end) and `earliest` to `latest`.
 
-    `report_busy` lists those that are open and full too, with none free. `most` is how many are listed at the most.
-    One statement, as `scheduling.bookings.booked` says; none when it is closed all through.
+    `report_busy` lists those that are open and full, or blocked, too, with none free. `most` is how many are listed at
+    the most. One statement, as `scheduling.bookings.taken` says; none when it is closed all through.
     """
     start = max(start, earliest)
     if latest is not None:
@@ -103,13 +103,13 @@ def _offers(service_id: int, plan: Plan, start: datetime, end: datetime, *, repo
     periods = _open_periods(plan, start, end)
     if not periods:
         return
-    taken = booked(service_id, plan, start, end)
+    found = taken({service_id: plan}, start, end)[service_id]
     for slot, opens in _open_slots(plan, periods):
         if opens < start:
             continue
         total = plan.limit_by_default if plan.capacity is None else plan.capacity.at(opens)
         # More are booked than there are places when the limit was lowered.
-        free = max(total - taken.get(slot.start, 0), 0)
+        free = 0 if found.block_of(slot) else max(total - found.places.get(slot.start, 0), 0)
         if free or report_busy:
             yield Offer(opens, free, total)
 

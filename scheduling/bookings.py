@@ -16,8 +16,10 @@ the calendar.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -34,7 +36,7 @@ KEPT = timedelta(days=1)
 
 
 class Full(Exception):
-    """The slot is closed or has no place left."""
+    """The slot is closed or blocked, or has no place left."""
 
 
 def book(owner: str, *, service_id: int, plan: Plan, desired_at: datetime) -> datetime:
@@ -46,14 +48,14 @@ def book(owner: str, *, service_id: int, plan: Plan, desired_at: datetime) -> da
     slot = slot_of(desired_at, plan.minutes, plan.zone)
     _hold_calendar(service_id, plan)
     if _insert(owner, service_id, slot, desired_at):
-        if not _take(service_id, slot.start, plan.limit(slot)):
+        if not _take(service_id, slot, plan.limit(slot)):
             Booking.objects.filter(pk=owner).delete()
             raise Full(f"{slot.start.isoformat()}: no place is left.")
         return slot.start
     held = Booking.objects.select_for_update().get(pk=owner, service_id=service_id)
     held_start = slot_of(held.desired_at, plan.minutes, plan.zone).start
     if held_start != slot.start:
-        _exchange(service_id, held_start, slot.start, plan.limit(slot))
+        _exchange(service_id, held_start, slot, plan.limit(slot))
     Booking.objects.filter(pk=owner).update(slot_start=slot.start, desired_at=desired_at)
     return slot.start
 
@@ -87,29 +89,105 @@ def forget_past(now: datetime, *, limit: int = 1000) -> int:
         return int(cursor.rowcount)
 
 
-def booked(service_id: int, plan: Plan, start: datetime, end: datetime) -> dict[datetime, int]:
-    """How many places are taken, by the slot's start, for each slot with any of which a part lies in [start, end).
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stretch of time, half-open and in UTC, in whose slots nothing more is booked."""
 
-    One statement; a second one until the first booking, also the first since the bucket size or zone was changed.
+    start: datetime
+    end: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What is no longer free in a service: places by the start of their slot, and blocks in the order of time."""
+
+    places: dict[datetime, int] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+
+    def block_of(self, slot: Slot) -> Block | None:
+        """The first block of which a part lies in the slot."""
+        # Blocks of a service do not overlap, so they end in the order in which they begin.
+        place = bisect_right(self.blocks, slot.start, key=lambda block: block.end)
+        found = self.blocks[place] if place < len(self.blocks) else None
+        return found if found and found.start < slot.end else None
+
+
+def taken(plans: Mapping[int, Plan], start: datetime, end: datetime) -> dict[int, Taken]:
+    """What is taken in the slots of services of which a part lies in [start, end), by service, in one statement.
+
+    A second one for those without a booking so far, or with none since the bucket size or zone was changed.
     """
-    if start >= end:
-        return {}
-    first = slot_of(start, plan.minutes, plan.zone).start
-    last = slot_of(end - timedelta.resolution, plan.minutes, plan.zone).end
+    found = {service_id: Taken() for service_id in plans}
+    if start >= end or not plans:
+        return found
+    cuts = [_Cut(service_id, plan, start, end) for service_id, plan in plans.items()]
+    counted = _read_taken(cuts, found)
+    if missing := [cut for cut in cuts if cut.service_id not in counted]:
+        minutes = _minutes(
+            [cut.service_id for cut in missing], min(c.first for c in missing), max(c.last for c in missing)
+        )
+        for cut in missing:
+            booked = [(minute, places) for minute, places in minutes[cut.service_id] if cut.first <= minute < cut.last]
+            by_slot = _by_slot(booked, plans[cut.service_id])
+            found[cut.service_id].places.update((slot.start, places) for slot, places in by_slot.items())
+    return found
+
+
+class _Cut:
+    """From the beginning of the first slot to the end of the last of which a part lies in [start, end)."""
+
+    def __init__(self, service_id: int, plan: Plan, start: datetime, end: datetime) -> None:
+        self.service_id = service_id
+        self.minutes, self.zone = plan.minutes, plan.zone.key
+        self.first = slot_of(start, plan.minutes, plan.zone).start
+        self.last = slot_of(end - timedelta.resolution, plan.minutes, plan.zone).end
+
+
+def _read_taken(cuts: list[_Cut], found: Mapping[int, Taken]) -> set[int]:
+    """Add counters and blocks to what is found; the services whose counters are of the slots as they are now cut."""
     with connection.cursor() as cursor:
         # Seconds, because turning thousands of timestamps into moments takes longer than all the rest.
         cursor.execute(
             """
-            SELECT extract(epoch FROM counter.start)::bigint, counter.booked FROM scheduling_slotcalendar AS calendar
+            WITH cut AS (
+                SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+                AS cut (service_id, minutes, zone, first, last)
+            )
+            SELECT cut.service_id, extract(epoch FROM counter.start)::bigint, NULL, counter.booked, NULL
+            FROM cut JOIN scheduling_slotcalendar AS calendar
+            ON calendar.service_id = cut.service_id AND calendar.minutes = cut.minutes AND calendar.zone = cut.zone
             LEFT JOIN scheduling_slotcounter AS counter
-            ON counter.service_id = %s AND counter.start >= %s AND counter.start < %s AND counter.booked > 0
-            WHERE calendar.service_id = %s AND calendar.minutes = %s AND calendar.zone = %s
+            ON counter.service_id = cut.service_id AND counter.start >= cut.first AND counter.start < cut.last
+            AND counter.booked > 0
+            UNION ALL (
+                SELECT cut.service_id, extract(epoch FROM block.start)::bigint, extract(epoch FROM block.end)::bigint,
+                NULL, block.reason
+                FROM cut JOIN scheduling_slotblock AS block
+                ON block.service_id = cut.service_id AND block.start < cut.last AND block.end > cut.first
+                ORDER BY block.start
+            )
             """,
-            [service_id, first, last, service_id, plan.minutes, plan.zone.key],
+            [
+                [cut.service_id for cut in cuts],
+                [cut.minutes for cut in cuts],
+                [cut.zone for cut in cuts],
+                [cut.first for cut in cuts],
+                [cut.last for cut in cuts],
+            ],
         )
-        if counters := cursor.fetchall():
-            return {datetime.fromtimestamp(start, UTC): places for start, places in counters if start is not None}
-    return {slot.start: places for slot, places in _count(service_id, plan, first, last).items()}
+        rows = cursor.fetchall()
+    counted: set[int] = set()
+    for service_id, start, end, places, reason in rows:
+        if reason is not None:
+            found[service_id].blocks.append(
+                Block(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC), reason)
+            )
+            continue
+        counted.add(service_id)
+        if start is not None:
+            found[service_id].places[datetime.fromtimestamp(start, UTC)] = places
+    return counted
 
 
 def _hold_calendar(service_id: int, plan: Plan) -> None:
@@ -140,7 +218,7 @@ def _count_anew(service_id: int, plan: Plan) -> None:
         return
     # The clock, so that bookings which only wait for their removal, a hundred times as many, are not read.
     since = slot_of(timezone.now(), plan.minutes, plan.zone).start
-    counted = _count(service_id, plan, since)
+    counted = _by_slot(_minutes([service_id], since)[service_id], plan)
     SlotCounter.objects.filter(service_id=service_id, start__gte=since).delete()
     SlotCounter.objects.bulk_create(
         [SlotCounter(service_id=service_id, start=slot.start, booked=places) for slot, places in counted.items()]
@@ -149,19 +227,29 @@ def _count_anew(service_id: int, plan: Plan) -> None:
     calendar.save(update_fields=["minutes", "zone"])
 
 
-def _count(service_id: int, plan: Plan, start: datetime, end: datetime | None = None) -> Counter[Slot]:
-    """Bookings by slot of the plan, from the rows themselves, whose desired time lies in [start, end)."""
+def _minutes(
+    service_ids: list[int], start: datetime, end: datetime | None = None
+) -> dict[int, list[tuple[datetime, int]]]:
+    """How many bookings have a desired time in each minute of [start, end), from the rows themselves, ascending."""
     with connection.cursor() as cursor:
         # Slots begin and end on whole minutes, of which there are few where there are many bookings.
         cursor.execute(
             """
-            SELECT date_trunc('minute', desired_at) AS minute, count(*) FROM scheduling_booking
-            WHERE service_id = %s AND desired_at >= %s AND desired_at < coalesce(%s::timestamptz, 'infinity')
-            GROUP BY minute ORDER BY minute
+            SELECT service_id, date_trunc('minute', desired_at) AS minute, count(*) FROM scheduling_booking
+            WHERE service_id = ANY(%s) AND desired_at >= %s AND desired_at < coalesce(%s::timestamptz, 'infinity')
+            GROUP BY service_id, minute ORDER BY minute
             """,
-            [service_id, start, end],
+            [service_ids, start, end],
         )
-        minutes = cursor.fetchall()
+        rows = cursor.fetchall()
+    found: dict[int, list[tuple[datetime, int]]] = {service_id: [] for service_id in service_ids}
+    for service_id, minute, places in rows:
+        found[service_id].append((minute, places))
+    return found
+
+
+def _by_slot(minutes: Iterable[tuple[datetime, int]], plan: Plan) -> Counter[Slot]:
+    """Bookings by slot of the plan, of minutes in ascending order."""
     counted: Counter[Slot] = Counter()
     slot = None
     for minute, places in minutes:
@@ -184,34 +272,37 @@ def _insert(owner: str, service_id: int, slot: Slot, desired_at: datetime) -> bo
         return bool(cursor.rowcount)
 
 
-def _exchange(service_id: int, held: datetime, start: datetime, limit: int) -> None:
+def _exchange(service_id: int, held: datetime, slot: Slot, limit: int) -> None:
     """Take a place in one slot and give back the held one, the earlier slot first. Raises Full, nothing changed."""
-    given = held < start and _give(service_id, held)
-    if not _take(service_id, start, limit):
+    given = held < slot.start and _give(service_id, held)
+    if not _take(service_id, slot, limit):
         if given:
             # Nobody took it meanwhile: its counter is locked until the transaction ends.
             _give(service_id, held, -1)
-        raise Full(f"{start.isoformat()}: no place is left.")
-    if held > start:
+        raise Full(f"{slot.start.isoformat()}: no place is left.")
+    if held > slot.start:
         _give(service_id, held)
 
 
-def _take(service_id: int, start: datetime, limit: int) -> bool:
-    """Take one of the slot's `limit` places. False if there is none."""
+def _take(service_id: int, slot: Slot, limit: int) -> bool:
+    """Take one of the slot's `limit` places. False if there is none, or the slot is blocked."""
     if limit <= 0:
         return False
     with connection.cursor() as cursor:
         # Looked at first, because whoever meets the conflict keeps the counter locked, also when it is full: those who
-        # are refused would wait for each other.
+        # are refused would wait for each other. Blocks do not change while the calendar is held.
         cursor.execute(
             """
             INSERT INTO scheduling_slotcounter AS counter (service_id, start, booked)
             SELECT %s::bigint, %s::timestamptz, 1 WHERE NOT EXISTS (
                 SELECT FROM scheduling_slotcounter WHERE service_id = %s AND start = %s AND booked >= %s
+            ) AND NOT EXISTS (
+                SELECT FROM scheduling_slotblock AS block
+                WHERE block.service_id = %s AND block.start < %s AND block.end > %s
             )
             ON CONFLICT (service_id, start) DO UPDATE SET booked = counter.booked + 1 WHERE counter.booked < %s
             """,
-            [service_id, start, service_id, start, limit, limit],
+            [service_id, slot.start, service_id, slot.start, limit, service_id, slot.end, slot.start, limit],
         )
         return bool(cursor.rowcount)
 

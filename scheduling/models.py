@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from services.models import ConfiguredService
+from services.reason import LONGEST_REASON
 
 
 class Timer(models.Model):
@@ -111,3 +112,32 @@ class Booking(models.Model):
 
     def __str__(self) -> str:
         return f"{self.owner} at {self.desired_at:%Y-%m-%d %H:%M:%S}"
+
+
+class SlotBlock(models.Model):
+    """A stretch of a service's time in whose slots nothing more is booked; what is booked already stays.
+
+    Blocks of one service do not overlap: whoever writes them holds its calendar alone (`scheduling.blocks`).
+    """
+
+    service = models.ForeignKey(ConfiguredService, on_delete=models.CASCADE, db_index=False, related_name="+")
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+    reason = models.CharField(max_length=LONGEST_REASON)
+    actor = models.CharField(max_length=150, help_text="Who: a user.")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # Also what finds the blocks of a service from one moment to another, for what is offered and booked.
+            models.UniqueConstraint(fields=["service", "start"], name="slot_block_one_per_start"),
+            models.CheckConstraint(condition=Q(end__gt=F("start")), name="slot_block_ends_after_its_start"),
+            models.CheckConstraint(condition=~Q(reason=""), name="slot_block_says_why"),
+        ]
+        indexes = [
+            # Removing those that are past.
+            models.Index(fields=["end"], name="slot_block_end"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M}: {self.reason}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import graphlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -30,15 +30,16 @@ MOST_KEPT = 512
 MOST_STEPS = 10
 
 Resolved = Mapping[str, object]
+Services = Mapping[str, ConfiguredService]
 
 
 class Unreadable(Exception):
     """The configuration cannot be read; a sentence for an admin that says which service and why."""
 
 
-def office_hours(name: str) -> OfficeHours:
+def office_hours(name: str, *, among: Services | None = None) -> OfficeHours:
     """The hours of the office-hours service of this name. Raises Unreadable."""
-    return _all_built(_resolved_with_others(name))[name]
+    return _all_built(_resolved_with_others(name, among=among))[name]
 
 
 def hours_of(draft: ConfiguredService) -> OfficeHours:
@@ -46,9 +47,9 @@ def hours_of(draft: ConfiguredService) -> OfficeHours:
     return _all_built(_resolved_with_others(draft.name, draft))[draft.name]
 
 
-def capacity(name: str) -> Capacity:
+def capacity(name: str, *, among: Services | None = None) -> Capacity:
     """The numbers of the capacity service of this name. Raises Unreadable."""
-    return _numbers(_resolved(ConfiguredService.objects.filter(name=name).first(), name, CAPACITY))
+    return _numbers(_resolved(_read([name], among).get(name), name, CAPACITY))
 
 
 def capacity_of(draft: ConfiguredService) -> Capacity:
@@ -56,8 +57,17 @@ def capacity_of(draft: ConfiguredService) -> Capacity:
     return _numbers(_resolved(draft, draft.name, CAPACITY))
 
 
-def plan_of(service: ConfiguredService) -> Plan:
-    """What a callback service promises. Raises Unreadable."""
+def all_of_them() -> Services:
+    """Every office and every capacity, by name, in one statement: for whoever asks for the plans of many services."""
+    found = ConfiguredService.objects.filter(type__in=[OFFICE_HOURS, CAPACITY])
+    return {service.name: service for service in found}
+
+
+def plan_of(service: ConfiguredService, *, among: Services | None = None) -> Plan:
+    """What a callback service promises. Raises Unreadable.
+
+    `among` are the offices and capacities where they have been read; else they are, as far as they are needed.
+    """
     try:
         hours_name = resolution.resolve_one(service, "_business_hours_service")
         capacity_name = resolution.resolve_one(service, "_capacity_service")
@@ -65,8 +75,8 @@ def plan_of(service: ConfiguredService) -> Plan:
         limit = resolution.resolve_one(service, "_max_request_by_time_bucket")
     except (OptionError, LookupError) as error:
         raise Unreadable(f"Service {service.name}: {error}") from None
-    hours = office_hours(str(hours_name)) if hours_name else None
-    numbers = capacity(str(capacity_name)) if capacity_name else None
+    hours = office_hours(str(hours_name), among=among) if hours_name else None
+    numbers = capacity(str(capacity_name), among=among) if capacity_name else None
     return Plan(
         hours=hours,
         capacity=numbers,
@@ -146,7 +156,16 @@ def _built(name: str, resolved: Resolved, built: Mapping[str, OfficeHours]) -> O
 _shared_hours = functools.lru_cache(maxsize=MOST_KEPT)(OfficeHours)
 
 
-def _resolved_with_others(name: str, draft: ConfiguredService | None = None) -> dict[str, Resolved]:
+def _read(names: Collection[str], among: Services | None) -> Services:
+    """The services of these names."""
+    if among is not None:
+        return {name: among[name] for name in names if name in among}
+    return {service.name: service for service in ConfiguredService.objects.filter(name__in=names)}
+
+
+def _resolved_with_others(
+    name: str, draft: ConfiguredService | None = None, *, among: Services | None = None
+) -> dict[str, Resolved]:
     """The options of an office-hours service and of all that it refers to, near and far, by name.
 
     `draft` counts instead of the stored service of its name.
@@ -155,7 +174,7 @@ def _resolved_with_others(name: str, draft: ConfiguredService | None = None) -> 
     # By whom they are referred to.
     wanted = {name: ""}
     for _ in range(MOST_STEPS):
-        services = {service.name: service for service in ConfiguredService.objects.filter(name__in=wanted)}
+        services = {**_read(wanted, among)}
         if draft is not None and draft.name in wanted:
             services[draft.name] = draft
         for each, asks in wanted.items():

@@ -16,6 +16,7 @@ from callbacks.actions import NotAvailable, NumberBlocked, Refused
 from callbacks.models import Attempt, Callback
 from scheduling import bookings
 from scheduling.models import Booking, SlotCounter
+from scheduling.slots import Slot
 from services.models import ConfiguredService, NamedList
 from telephony.models import BlockedNumber, Leg, QueueEntry
 from tests.world import HUMAN, World
@@ -384,8 +385,9 @@ def test_nobody_is_asked_at_night_whether_to_be_called_now() -> None:
 # Everybody at once
 
 
-def read_compare_write(service_id: int, start: datetime, limit: int) -> bool:
+def read_compare_write(service_id: int, slot: Slot, limit: int) -> bool:
     """What a counter must not do: two who read the same number both take the last place."""
+    start = slot.start
     booked = SlotCounter.objects.filter(service_id=service_id, start=start).values_list("booked", flat=True).first()
     if booked is not None and booked >= limit:
         return False

@@ -276,6 +276,8 @@ def test_every_table_of_ours_is_in_admin_or_left_out_on_purpose() -> None:
             # availability, the rest is /readyz and /metrics.
             elsewhere = {"SimulatedLeg", "SimulatedHappening", "ApiKeyService", "Heartbeat", "Total"}
             elsewhere |= {"Booking", "SlotCalendar", "SlotCounter"}
+            # Slots are blocked in the calendar.
+            elsewhere |= {"SlotBlock"}
             # How right estimates are has a page of its own.
             elsewhere |= {"Prediction", "QueueAccuracy"}
             # So have status notifications, and the brake.

@@ -17,10 +17,11 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from scheduling import bookings
-from scheduling.bookings import Full, book, booked, cancel, forget, forget_past
+from scheduling.bookings import Full, book, cancel, forget, forget_past, taken
 from scheduling.hours import OfficeHours
 from scheduling.models import Booking, SlotCalendar, SlotCounter
 from scheduling.plan import Plan
+from scheduling.slots import Slot
 from services.kinds import WeekHours
 from services.models import ConfiguredService
 from tests.factories import NOON, ServiceFactory
@@ -53,6 +54,10 @@ def held() -> dict[str, tuple[str, str]]:
     """The slot and the exact time of each owner's booking."""
     rows = Booking.objects.order_by("owner").values_list("owner", "slot_start", "desired_at")
     return {owner: (f"{start:%H:%M}", f"{desired_at:%H:%M:%S}") for owner, start, desired_at in rows}
+
+
+def booked(service: ConfiguredService, cut: Plan, start: str, end: str) -> dict[datetime, int]:
+    return taken({service.pk: cut}, at(start), at(end))[service.pk].places
 
 
 @pytest.fixture(autouse=True)
@@ -187,7 +192,7 @@ def test_a_longer_bucket_is_noticed_by_the_next_booking_and_evicts_nobody(servic
         book(owner, service_id=service.pk, plan=plan(), desired_at=at(clock))
     hourly = plan(minutes=60)
     # What is offered before the next booking is already counted in the new slots.
-    assert booked(service.pk, hourly, at("14:30"), at("15:10")) == {at("14:00"): 3, at("15:00"): 1}
+    assert booked(service, hourly, "14:30", "15:10") == {at("14:00"): 3, at("15:00"): 1}
     book("fay", service_id=service.pk, plan=hourly, desired_at=at("15:59"))
     # What began before now stays as it was counted.
     assert counted(service) == {"09:00": 1, "14:00": 3, "15:00": 2}
@@ -197,7 +202,7 @@ def test_a_longer_bucket_is_noticed_by_the_next_booking_and_evicts_nobody(servic
     cancel("bob")
     cancel("dan")
     assert counted(service) == {"09:00": 1, "14:00": 2, "15:00": 1}
-    assert booked(service.pk, hourly, at("14:30"), at("15:10")) == {at("14:00"): 2, at("15:00"): 1}
+    assert booked(service, hourly, "14:30", "15:10") == {at("14:00"): 2, at("15:00"): 1}
 
 
 def test_a_shorter_bucket_of_the_running_hour_counts_what_is_booked_in_it(service: ConfiguredService) -> None:
@@ -226,13 +231,13 @@ def test_what_is_booked_is_read_by_one_statement(
     service: ConfiguredService, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(2):
-        assert booked(service.pk, plan(), at("14:00"), at("15:00")) == {}
+        assert booked(service, plan(), "14:00", "15:00") == {}
     for owner, clock in (("ada", "13:59"), ("bob", "14:00"), ("cyd", "14:59"), ("dan", "15:00")):
         book(owner, service_id=service.pk, plan=plan(), desired_at=at(clock))
     with django_assert_num_queries(1):
-        assert booked(service.pk, plan(), at("14:07"), at("15:00")) == {at("14:00"): 1, at("14:45"): 1}
+        assert booked(service, plan(), "14:07", "15:00") == {at("14:00"): 1, at("14:45"): 1}
     with django_assert_num_queries(0):
-        assert booked(service.pk, plan(), at("15:00"), at("15:00")) == {}
+        assert booked(service, plan(), "15:00", "15:00") == {}
 
 
 def test_counters_go_a_day_after_their_slot(service: ConfiguredService) -> None:
@@ -302,8 +307,9 @@ def booking(service: ConfiguredService, owner: str, clock: str, cut: Plan) -> Ca
     return lambda: book(owner, service_id=service.pk, plan=cut, desired_at=at(clock))
 
 
-def compare_then_write(service_id: int, start: datetime, limit: int) -> bool:
+def compare_then_write(service_id: int, slot: Slot, limit: int) -> bool:
     """A quota by read, compare, save: what `_take` must not be."""
+    start = slot.start
     counter, _ = SlotCounter.objects.get_or_create(service_id=service_id, start=start, defaults={"booked": 0})
     if counter.booked >= limit:
         return False
