@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, OperationalError, transaction
@@ -85,20 +86,22 @@ def start(
     now: datetime,
     headers: Mapping[str, str] = NO_HEADERS,
     once: Once | None = None,
+    of: str = "",
 ) -> Callback:
     """Accept a request: store it and decide its first step, in one transaction.
 
     `parameters` are all keys of the request as text (seed 1, *Sample Request*). Keys without a leading underscore are
     the customer's user data. With a `desired_at` a place in its time slot is booked. `headers` are the request's, whose
-    values may be limited; with `once` its answer is kept for when it is repeated. Raises, with nothing stored,
-    MissingKeys, ServiceGone, NotAvailable, NumberBlocked, NumberDisallowed and LimitReached of `callbacks.limits`,
-    Answered and KeyReused of `callbacks.limits.idempotency`, `scheduling.offices.Unreadable` and
-    `services.catalogue.OptionError`.
+    values may be limited; with `once` its answer is kept for when it is repeated. `of` is the callback that it asks
+    anew for. Raises, with nothing stored, MissingKeys, ServiceGone, NotAvailable, NumberBlocked, NumberDisallowed and
+    LimitReached of `callbacks.limits`, Answered and KeyReused of `callbacks.limits.idempotency`,
+    `scheduling.offices.Unreadable` and `services.catalogue.OptionError`.
     """
     if once is not None:
         # A request that is repeated is answered before anything could refuse it.
         once.replay(now)
     request = admitting.read(service=service, parameters=parameters, desired_at=desired_at, now=now)
+    request = replace(request, of=of)
     callback = request.callback
     for last_try in (False, True):
         try:

@@ -52,13 +52,15 @@ class MissingKeys(Exception):
 class Request:
     """A start request as it was read: `callback` is the row that it would become, without its first decision.
 
-    `desired_at` None asks for a call at once. Without options `error` says why there are none.
+    `desired_at` None asks for a call at once. Without options `error` says why there are none. `of` is the callback
+    that it repeats, empty where it is none's repetition.
     """
 
     callback: Callback
     desired_at: datetime | None
     options: FlowOptions | None
     error: str
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def admit(request: Request, *, actor: str, headers: Mapping[str, str], now: date
         unaskable=configured.unaskable(options, callback.properties),
     )
     turns = Turns(session)
-    event: Event = Started(actor=actor) if options is not None else SetAside(request.error)
+    event: Event = Started(actor=actor, of=request.of) if options is not None else SetAside(request.error)
     # Without options it ends, and ending reads none.
     turns.add(event, machine.decide(session, options, event, now))  # type: ignore[arg-type]
     if turns.session.stage is Stage.EXPECTING:
