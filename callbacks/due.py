@@ -15,6 +15,7 @@ from callbacks.flow.session import Stage
 from callbacks.flow.states import State
 from callbacks.models import Callback, Pending
 from callbacks.push import due as push_due
+from callbacks.reporting import sweep as reports
 from callbacks.status import due as status_due
 from scheduling import timers
 from scheduling.kick import kick, kicks_to_spare
@@ -170,6 +171,8 @@ SOURCES = Sources(
     ],
     slow=[sweeps.expire, status_due.give_up],
     repeated=[
+        reports.report,
+        reports.forget,
         sweeps.delete_expired,
         storage.delete_expired,
         sweeps.forget_counts,

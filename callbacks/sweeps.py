@@ -15,6 +15,7 @@ from callbacks.flow.states import State
 from callbacks.limits import counts, idempotency
 from callbacks.models import Callback, Pending
 from callbacks.push import notices
+from callbacks.reporting import sweep as reports
 from scheduling import bookings, timers
 from scheduling.kick import kicks_to_spare
 from telephony import access, calls, predictions, queues
@@ -85,8 +86,9 @@ def forget_counts(now: datetime) -> int:
 
 
 def forget(callbacks: Iterable[str]) -> None:
-    """Remove callbacks, locked by the caller, from every floor."""
+    """Remove callbacks, locked by the caller, from every floor; what became of them stays in the reports."""
     gone = list(callbacks)
+    reports.report_before_removal(gone)
     forgetful = (
         *(timers.forget, queues.forget, calls.forget, bookings.forget, notices.forget, predictions.forget),
         *(access.forget, storage.forget),

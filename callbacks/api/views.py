@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -19,7 +20,8 @@ from callbacks.api.records import records
 from callbacks.limits import idempotency
 from callbacks.models import limits_of
 from callbacks.push import notification
-from services.models import QUERY, START, ConfiguredService
+from callbacks.reporting import refusals
+from services.models import QUERY, START, ApiKey, ConfiguredService
 from services.types import CALLBACK
 
 
@@ -44,6 +46,17 @@ class CallbackViewSet(ApiView, ViewSet):
         service, parameters = redirects.followed(service, bodies.from_body(request._request), key)
         if service.type != CALLBACK.name:
             return Response(interactions.answer(service, parameters, key, now))
+        with refusals.counted(service.name):
+            return self._started(request, service, parameters, key, now)
+
+    def _started(
+        self,
+        request: Request,
+        service: ConfiguredService,
+        parameters: dict[str, str],
+        key: ApiKey | None,
+        now: datetime,
+    ) -> Response:
         once = idempotency.once(
             request.headers.get(headers.IDEMPOTENCY_KEY),
             client=access.actor(key) if key is None else f"{access.actor(key)} {key.pk}",
