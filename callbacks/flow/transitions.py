@@ -333,7 +333,7 @@ def greet(turn: Turn) -> None:
         wait(turn)
         return
     turn.go(Stage.GREETING, deadline=turn.now + LONGEST_TREATMENT, sounds=turn.session.sounds + 1)
-    turn.note("greeting", f"The customer hears {treatment.file}.")
+    turn.note("greeting", f"The customer hears {treatment.file}.", hears=treatment.file)
 
 
 def machine(turn: Turn) -> None:
@@ -344,7 +344,7 @@ def machine(turn: Turn) -> None:
         return
     turn.go(Stage.MESSAGE, deadline=turn.now + LONGEST_TREATMENT, sounds=turn.session.sounds + 1)
     when = "after its beep " if treatment.after_beep else ""
-    turn.note("message", f"An answering machine answered; it hears {when}{treatment.file}.")
+    turn.note("message", f"An answering machine answered; it hears {when}{treatment.file}.", hears=treatment.file)
 
 
 def wait(turn: Turn) -> None:
@@ -353,8 +353,16 @@ def wait(turn: Turn) -> None:
     # Between two agents the treatment plays on; it does not begin anew.
     sounds = turn.session.sounds + (turn.session.stage is not Stage.CONNECTING)
     turn.go(Stage.WAITING, sounds=sounds, waiting_since=since, agent="", reservation="")
-    heard = turn.options.treatment_waiting_for_agent.file or "nothing"
-    turn.note("waiting", f"Looking for an agent of {turn.options.target}; the customer hears {heard}.")
+    # The list as it is wanted: a treatment that could not be played was replaced by the sample.
+    heard = hears(turn)
+    said = f"Looking for an agent of {turn.options.target}; the customer hears {heard or 'nothing'}."
+    turn.note("waiting", said, hears=heard)
+
+
+def hears(turn: Turn) -> str:
+    """The file of what the customer is to hear now; empty for silence, or a talk."""
+    customer = projections.wanted_call(turn.session, turn.options).customer
+    return customer.hears.files[0] if customer and customer.hears else ""
 
 
 def fall_back(turn: Turn) -> None:
@@ -362,7 +370,8 @@ def fall_back(turn: Turn) -> None:
     session = turn.session
     turn.session = replace(session, visit=session.visit + 1, sounds=session.sounds + 1, fallback=True)
     missing = turn.options.treatment_waiting_for_agent.file
-    turn.note("treatment-failed", f"{missing} could not be played; the customer hears {DEFAULT_WAITING}.")
+    said = f"{missing} could not be played; the customer hears {DEFAULT_WAITING}."
+    turn.note("treatment-failed", said, hears=DEFAULT_WAITING)
 
 
 def connect(turn: Turn, agent: str, reservation: str) -> None:
@@ -441,7 +450,7 @@ def apologise(turn: Turn, reason: Reason, why: str) -> None:
         agent="",
         reservation="",
     )
-    turn.note("apology", f"{why} The customer hears {treatment.file}.")
+    turn.note("apology", f"{why} The customer hears {treatment.file}.", hears=treatment.file)
 
 
 def fail_attempt(turn: Turn, result: DialResult, why: str) -> None:

@@ -49,8 +49,9 @@ def _act_on(turn: Turn, verdict: Verdict) -> None:
 
 def on_message(turn: Turn, event: Event) -> bool:
     match event:
-        case LegSoundsFinished(party=Party.CUSTOMER, number=number) if number == turn.session.sounds:
-            why = "An answering machine answered; the message was played."
+        case LegSoundsFinished(party=Party.CUSTOMER, number=number, failed=failed) if number == turn.session.sounds:
+            played = "could not be played" if failed else "was played"
+            why = f"An answering machine answered; the message {played}."
         case LegEnded(party=Party.CUSTOMER):
             why = "An answering machine answered; it hung up before the message was over."
         case TimerFired(name="stage"):

@@ -62,7 +62,8 @@ def hold(turn: Turn, on: bool) -> None:
         return
     # A new visit, by which the wish is known as new; the time that is left to the record stays.
     turn.session = replace(session, visit=session.visit + 1, on_hold=on, sounds=session.sounds + on)
-    turn.note("hold", f"Agent {session.agent} {'lets the customer wait' if on else 'goes on talking'}.")
+    said = f"Agent {session.agent} {'lets the customer wait' if on else 'goes on talking'}."
+    turn.note("hold", said, hears=transitions.hears(turn))
 
 
 def hang_up(turn: Turn, text: str) -> None:

@@ -17,7 +17,9 @@ OUT_OF_TIME = {
 
 def on_greeting(turn: Turn, event: Event) -> bool:
     match event:
-        case LegSoundsFinished(party=Party.CUSTOMER, number=number) if number == turn.session.sounds:
+        case LegSoundsFinished(party=Party.CUSTOMER, number=number, failed=failed) if number == turn.session.sounds:
+            if failed:
+                turn.note("not-heard", f"{turn.options.treatment_customer_connect.file} could not be played.")
             transitions.wait(turn)
         case TimerFired(name="stage"):
             transitions.wait(turn)
@@ -46,8 +48,8 @@ def on_waiting(turn: Turn, event: Event) -> bool:
 def on_apology(turn: Turn, event: Event) -> bool:
     reason = turn.session.reason or Reason.FAIL_TARGET_NOT_FOUND
     match event:
-        case LegSoundsFinished(party=Party.CUSTOMER, number=number) if number == turn.session.sounds:
-            why = "The apology was played."
+        case LegSoundsFinished(party=Party.CUSTOMER, number=number, failed=failed) if number == turn.session.sounds:
+            why = "The apology could not be played." if failed else "The apology was played."
         case TimerFired(name="stage"):
             why = "The end of the apology was not reported."
         case LegEnded(party=Party.CUSTOMER):
