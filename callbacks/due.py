@@ -13,6 +13,7 @@ from callbacks import inbox, storage, sweeps
 from callbacks.flow.events import Event, Paused, Resumed, StartDue, TimerFired
 from callbacks.flow.session import Stage
 from callbacks.flow.states import State
+from callbacks.jobs import due as jobs_due
 from callbacks.models import Callback, Pending
 from callbacks.push import due as push_due
 from callbacks.reporting import sweep as reports
@@ -169,7 +170,7 @@ SOURCES = Sources(
         push_due.kick_late,
         status_due.kick_late,
     ],
-    slow=[sweeps.expire, status_due.give_up],
+    slow=[sweeps.expire, status_due.give_up, jobs_due.go_on],
     repeated=[
         reports.report,
         reports.forget,
@@ -178,6 +179,7 @@ SOURCES = Sources(
         sweeps.forget_counts,
         status_due.remove_old,
         push_due.remove_old,
+        jobs_due.remove_old,
     ],
     live=[fire_live_timers, kick_live_pending],
 )

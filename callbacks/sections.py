@@ -9,6 +9,8 @@ from services.models import Section
 
 logger = logging.getLogger(__name__)
 
+DISABLE_BULK = "disable-bulk-cancel-and-export-callback"
+
 
 def value(section: str, key: str) -> object:
     """The typed value of a key as it is now, one statement; its default where it says nothing that can be read."""
@@ -26,3 +28,8 @@ def keys(section: str, key: str) -> tuple[str, ...]:
     """The request keys that a key lists."""
     listed = value(section, key)
     return listed if isinstance(listed, tuple) else ()
+
+
+def bulk_is_disabled() -> bool:
+    """True where callbacks may be neither cancelled many at a time nor given out as a file."""
+    return bool(value("lab", DISABLE_BULK))

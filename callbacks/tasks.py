@@ -6,9 +6,10 @@ from structlog.contextvars import bind_contextvars
 
 from callbacks import actions
 from callbacks.audit import run
+from callbacks.jobs import cancelling
 from callbacks.push import notices
 from callbacks.status import deliveries
-from scheduling.kick import chained
+from scheduling.kick import chained, publish
 
 
 @shared_task(ignore_result=True)
@@ -27,6 +28,13 @@ def send(notice_id: str) -> None:
 @shared_task(ignore_result=True)
 def deliver_status(receiver: str) -> None:
     deliveries.deliver(receiver, now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def cancel_some(job_id: str, claim: str = "") -> None:
+    """Each turn of a job is a task of its own: the tick, which waits for the same worker, comes in between."""
+    if claim := cancelling.turn(int(job_id), claim, now=timezone.now()):
+        publish(cancelling.TASK, (job_id, claim))
 
 
 @shared_task(ignore_result=True)

@@ -325,6 +325,7 @@ CELERY_BEAT_SCHEDULER = "scheduling.beat:Scheduler"
 CELERY_TASK_ROUTES = {
     "callbacks.tasks.advance": {"queue": "flow"},
     "callbacks.tasks.audit": {"queue": "outside"},
+    "callbacks.tasks.cancel_some": {"queue": "sweeps"},
     "callbacks.tasks.deliver_status": {"queue": "outside"},
     "callbacks.tasks.send": {"queue": "outside"},
     "telephony.tasks.*": {"queue": "flow"},

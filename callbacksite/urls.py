@@ -18,6 +18,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("board/", board, name="board"),
     path("callbacks/", include("callbacks.urls")),
+    path("jobs/", include("callbacks.jobs.urls")),
     path("a/<str:callback_id>/<str:signature>/", answer, name="answer"),
     path("estimates/", queue_estimates, name="estimates"),
     path("notifications/", notifications, name="notifications"),

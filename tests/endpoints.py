@@ -40,6 +40,7 @@ class Page:
 
 # Of office hours there is a preview.
 HOURS = {"object_id": "{hours}"}
+A_JOB = {"pk": "{job}"}
 
 PAGES = {
     "": Page(SIGNED_IN),
@@ -50,6 +51,16 @@ PAGES = {
     "callbacks/<slug:callback_id>/": Page(LOOK),
     "callbacks/dialled/": Page(LOOK),
     "callbacks/dialled/release/": Page(ACT, "POST"),
+    "jobs/": Page(LOOK),
+    "jobs/<int:pk>/": Page(LOOK, sends=A_JOB),
+    "jobs/<int:pk>/stop/": Page(ACT, "POST", A_JOB),
+    # Once, for who asked for it.
+    "jobs/<int:pk>/file/": Page(LOOK, "POST", A_JOB),
+    "jobs/<int:pk>/summary/": Page(LOOK, sends=A_JOB),
+    "jobs/<int:pk>/cancelled/": Page(LOOK, sends=A_JOB),
+    "jobs/cancel/": Page(ACT, "POST"),
+    "jobs/cancel/start/": Page(ACT, "POST"),
+    "jobs/export/": Page(LOOK, "POST"),
     "estimates/": Page(LOOK),
     "notifications/": Page(LOOK),
     "notifications/resend/": Page(ACT, "POST"),

@@ -20,6 +20,7 @@ from factory.django import DjangoModelFactory
 
 from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import Reason, State
+from callbacks.jobs.models import Job
 from callbacks.models import Attempt, Callback, JournalEntry
 from services.models import ConfiguredService, PersonScope
 from telephony.models import Agent, AgentGroup, RoutePoint, Switch, VirtualQueue
@@ -91,6 +92,21 @@ class ServiceFactory(DjangoModelFactory[ConfiguredService]):
             "_target": "Billing@StatServer.GA",
         }
     )
+
+
+class JobFactory(DjangoModelFactory[Job]):
+    """Of nobody who is there any more."""
+
+    class Meta:
+        model = Job
+
+    kind = Job.Kind.CANCEL
+    form = LazyFunction(uuid.uuid4)
+    actor = "olga"
+    zone = "UTC"
+    as_of = NOON
+    asked_at = NOON
+    total = 0
 
 
 class CallbackFactory(DjangoModelFactory[Callback]):

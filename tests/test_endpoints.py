@@ -41,6 +41,7 @@ from tests.endpoints import (
 from tests.factories import (
     AgentFactory,
     AgentGroupFactory,
+    JobFactory,
     RoutePointFactory,
     ServiceFactory,
     UserFactory,
@@ -172,6 +173,7 @@ def parts(service: ConfiguredService) -> dict[str, str]:
         "content_type_id": "1",
         "hours": str(hours.pk),
         "id": str(UserFactory.create(username="olga").pk),
+        "job": str(JobFactory.create().pk),
         "key": "a",
         "name": service.name,
         "object_id": str(service.pk),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -16,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from callbacks import actions, dialogs, lookups, queries, sections
+from callbacks import actions, dialogs, queries, sections, spreadsheets
 from callbacks.api import access, answers, bodies, errors, headers, lookup, schema_admin, values
 from callbacks.api.base import ApiView
 from callbacks.api.errors import ApiError
@@ -40,9 +38,6 @@ MOST_COLUMNS = 50
 CANCEL_REASONS = (Reason.CANCELLED_BY_ADMIN, Reason.CANCELLED)
 REPORTED_REASONS = (*CANCEL_REASONS, Reason.CANCELLED_SERVED)
 FAILED = "FAILURE_MISSING"
-REPORT = "CancelledCallbacks.csv"
-# With these a spreadsheet takes a text for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _OF_QUEUES = frozenset({"target", "start_time", "end_time", "states", "max", "_"})
 
 
@@ -132,16 +127,17 @@ class AdminViewSet(ApiView, ViewSet):
         if len(columns) > MOST_COLUMNS:
             raise errors.invalid(f"exported_properties has {len(columns)} keys; at most {MOST_COLUMNS} are allowed")
         found = queries.by_reason(reason, limits=limits_of(access.client(request)), most=MOST_EXPORTED)
-        response = HttpResponse(_csv(columns, found.callbacks), content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="{REPORT}"'
+        rows = ([spreadsheets.said(callback, column) for column in columns] for callback in found.callbacks)
+        response = HttpResponse(spreadsheets.lines([columns, *rows]), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="{spreadsheets.REPORT}"'
         if found.is_cut_off:
             response[headers.LIMIT_REACHED] = str(len(found.callbacks))
         return response
 
 
 def _check_enabled() -> None:
-    if sections.value("lab", "disable-bulk-cancel-and-export-callback"):
-        text = "Disabled by the option disable-bulk-cancel-and-export-callback in the section [lab]."
+    if sections.bulk_is_disabled():
+        text = f"Disabled by the option {sections.DISABLE_BULK} in the section [lab]."
         raise ApiError(text, status=403, exception=errors.ACCESS)
 
 
@@ -220,29 +216,3 @@ def _cancel(callback_id: str, is_visible: bool, reason: Reason, actor: str) -> d
     else:
         return dialogs.confirmation(callback_id, answers.CANCELLED)
     return {**dialogs.confirmation(callback_id, text), "_ok_title": FAILED}
-
-
-def _csv(columns: list[str], callbacks: Iterable[Callback]) -> str:
-    written = io.StringIO()
-    writer = csv.writer(written)
-    writer.writerow(_plain(column) for column in columns)
-    writer.writerows([_plain(_exported(callback, column)) for column in columns] for callback in callbacks)
-    return written.getvalue()
-
-
-def _exported(callback: Callback, column: str) -> str:
-    match column:
-        case "_service_id" | "_id":
-            return callback.pk
-        case "_desired_time":
-            return written_time(callback.desired_at)
-        case "_expiration_time":
-            return written_time(callback.expires_at)
-        case _ if column in lookups.COLUMNS:
-            return str(getattr(callback, lookups.COLUMNS[column]))
-    return lookups.stored(callback, column) or ""
-
-
-def _plain(text: str) -> str:
-    """A text that a spreadsheet would take for a formula, with the mark that makes it a text again."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,1 +1,1 @@
-"""Long work that supervisors ask for: many callbacks cancelled at once, and a list given out as a file (docs/bulk.md)."""
+"""Long work that supervisors ask for: many callbacks cancelled, and a list given out as a file (docs/bulk.md)."""

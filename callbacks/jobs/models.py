@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from services import people
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def visible_to(self, user: User | AnonymousUser) -> JobQuerySet:
+        """Everybody's, for who may look at callbacks of all services; their own for who is limited to some."""
+        if not (user.is_active and user.has_perm("callbacks.view_callback")):
+            return self.none()
+        return self.filter(user=user.pk) if people.is_limited(user) else self
 
 
 class Job(models.Model):
@@ -43,6 +57,7 @@ class Job(models.Model):
     whole_range = models.BooleanField(
         default=False, help_text="All callbacks of the view, not those that were ticked on a page."
     )
+    as_of = models.DateTimeField(help_text="When the person saw the view: what came after it is not meant.")
     asked_at = models.DateTimeField()
     began_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
@@ -57,6 +72,8 @@ class Job(models.Model):
     # The callbacks of the view are looked for from the newest on: the last one that was found.
     reached_at = models.DateTimeField(null=True)
     reached_id = models.CharField(max_length=64, blank=True)
+
+    objects = JobQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -128,3 +145,8 @@ class JobRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.callback}: {self.get_outcome_display()}"
+
+    @property
+    def is_good(self) -> bool:
+        """True where it is as it was wished."""
+        return self.outcome in self.GOOD

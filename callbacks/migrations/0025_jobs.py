@@ -52,6 +52,10 @@ class Migration(migrations.Migration):
                         default=False, help_text="All callbacks of the view, not those that were ticked on a page."
                     ),
                 ),
+                (
+                    "as_of",
+                    models.DateTimeField(help_text="When the person saw the view: what came after it is not meant."),
+                ),
                 ("asked_at", models.DateTimeField()),
                 ("began_at", models.DateTimeField(null=True)),
                 ("ended_at", models.DateTimeField(null=True)),
