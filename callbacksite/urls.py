@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from callbacks.demo_views import page as demo_page
+from callbacks.pages import account, pauses
 from callbacks.pages.board import board
 from callbacks.push.views import answer
 from callbacks.status.views import notifications, resend
@@ -16,10 +17,20 @@ urlpatterns = [
     path("", home, name="home"),
     path("login/", SignIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("account/", account.account, name="account"),
+    path("account/password/", account.ChangePassword.as_view(), name="password-change"),
+    path("account/lost-password/", account.lost_password, name="password-reset"),
+    path("account/lost-password/sent/", account.lost_password_sent, name="password-reset-sent"),
+    path("account/new-password/<uidb64>/<token>/", account.NewPassword.as_view(), name="password-reset-confirm"),
     path("board/", board, name="board"),
     path("callbacks/", include("callbacks.urls")),
     path("jobs/", include("callbacks.jobs.urls")),
     path("a/<str:callback_id>/<str:signature>/", answer, name="answer"),
+    path("pauses/", pauses.pauses, name="pauses"),
+    path("pauses/banner/", pauses.watch, name="pauses-banner"),
+    path("pauses/ask/", pauses.ask, name="pauses-ask"),
+    path("pauses/pause/", pauses.pause, name="pauses-pause"),
+    path("pauses/resume/", pauses.resume, name="pauses-resume"),
     path("estimates/", queue_estimates, name="estimates"),
     path("notifications/", notifications, name="notifications"),
     path("notifications/resend/", resend, name="notifications-resend"),

@@ -30,7 +30,7 @@ Lists = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 def is_paused(service: ConfiguredService, lists: Lists) -> bool:
     """True if one of its keys says true in its list, in any case. What says neither true nor false pauses nobody."""
-    name, keys = _place(service)
+    name, keys = place(service)
     flags = lists.get(name, {}).get(SECTION, {})
     return any(_says_true(name, key, flags[key]) for key in keys if key in flags)
 
@@ -51,7 +51,7 @@ def paused_services() -> set[int]:
 
 def is_paused_now(service: ConfiguredService) -> bool:
     """True if the service is paused at this moment; one statement."""
-    name, _ = _place(service)
+    name, _ = place(service)
     return is_paused(service, dict(NamedList.objects.filter(name=name).values_list("name", "sections")))
 
 
@@ -81,8 +81,8 @@ def _reached(name: str) -> tuple[list[str], Collection[str]]:
     """The lists, and the keys in them, by which this service, or all, are paused."""
     if name == ALL:
         services = ConfiguredService.objects.of_type("callback")
-        return sorted({DEFAULT_LIST, *(_place(service)[0] for service in services)}), [ALL]
-    list_name, keys = _place(ConfiguredService.objects.of_type("callback").get(name=name))
+        return sorted({DEFAULT_LIST, *(place(service)[0] for service in services)}), [ALL]
+    list_name, keys = place(ConfiguredService.objects.of_type("callback").get(name=name))
     return [list_name], keys - {ALL}
 
 
@@ -103,7 +103,7 @@ def _set_flags(name: str, texts: Mapping[str, str], *, actor: str, reason: str, 
     )
 
 
-def _place(service: ConfiguredService) -> tuple[str, frozenset[str]]:
+def place(service: ConfiguredService) -> tuple[str, frozenset[str]]:
     """The name of its list, and its keys there."""
     try:
         name = str(resolution.resolve_one(service, "_paused_services_list"))

@@ -9,6 +9,7 @@ from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 from pytest_django import Settings
 
+from services import pauses
 from telephony import predictions, workforce
 
 
@@ -24,6 +25,20 @@ def nobody_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workforce, "_known", workforce._Audience(-math.inf, frozenset(), frozenset(), {}))
     # Stories are told faster than callers come.
     monkeypatch.setattr(predictions, "SPACING", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def nothing_seems_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is paused is shown for a second before it is read anew: where that is tested it is read, `reads_pauses`."""
+    monkeypatch.setattr(pauses, "_shown", pauses._Shown(read_at=math.inf))
+
+
+@pytest.fixture
+def reads_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses are read whenever a page shows them."""
+    monkeypatch.setattr(pauses, "_shown", pauses._Shown())
+    monkeypatch.setattr(pauses, "KEPT", 0.0)
+    monkeypatch.setattr(pauses, "REACH_KEPT", 0.0)
 
 
 @pytest.fixture(autouse=True)

@@ -28,14 +28,17 @@
   };
 
   // A request that was given up for a newer one is neither an answer nor a failure.
+  // The banner of pauses asks for itself: that it was answered says nothing of what stands on the page.
+  const isBanner = (event) => event.detail.elt.classList.contains("pauses-watch");
   const onAnswer = (event) => {
-    if (!event.detail.successful) return;
+    if (!event.detail.successful || isBanner(event)) return;
     failed = false;
     lastAnswer = Date.now();
     readServerClock(event.detail.xhr);
     showLive();
   };
-  const onFailure = () => {
+  const onFailure = (event) => {
+    if (isBanner(event)) return;
     failed = true;
     showLive();
   };
