@@ -236,7 +236,7 @@ class AgentGroupAdmin(NamedInServicesAdmin):
 
 @admin.register(Queue)
 class VirtualQueueAdmin(NamedInServicesAdmin):
-    list_display = ("name",)
+    list_display = ("name", "ewt_limit")
     search_fields = ("name",)
     uses = staticmethod(uses.of_queue)
 

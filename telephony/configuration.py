@@ -32,6 +32,9 @@ LONGEST_PASSWORD = 128
 # The secret of a switch, and what a file says instead of it.
 PASSWORD = "ari_password"  # noqa: S105 (a name) # nosec B105
 PASSWORD_FILE = "ari_password_file"  # noqa: S105 (a name) # nosec B105
+EWT_LIMIT = "ewt_limit"
+# A day, in seconds.
+LONGEST_EWT = VirtualQueue.LONGEST_EWT
 
 
 class Switches(Named):
@@ -194,6 +197,34 @@ class VirtualQueues(Named):
     name = "virtual_queues"
     noun = "virtual queue"
     model = VirtualQueue
+
+    @property
+    def stored(self) -> list[str]:
+        return [EWT_LIMIT]
+
+    def document(self, row: VirtualQueue) -> Document:
+        # A queue without a limit is its name alone, as most are.
+        return {} if row.ewt_limit is None else {EWT_LIMIT: row.ewt_limit}
+
+    def fields(self) -> Collection[str]:
+        return (EWT_LIMIT,)
+
+    def wanted(self, element: Element) -> Wanted:
+        before = element.before or {}
+        given = element.given.get(EWT_LIMIT, before.get(EWT_LIMIT))
+        text = as_text(given)
+        if not text:
+            return Wanted({})
+        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LONGEST_EWT):
+            element.refuse(EWT_LIMIT, text, f"whole seconds from 1 to {LONGEST_EWT}, or nothing for no alarm")
+            return Wanted(before)
+        return Wanted({EWT_LIMIT: int(text)})
+
+    def values(self, wanted: Wanted, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        return {EWT_LIMIT: wanted.document.get(EWT_LIMIT)}
+
+    def schema(self) -> schema.Schema:
+        return schema.element({EWT_LIMIT: {"type": ["integer", "null"], "minimum": 1, "maximum": LONGEST_EWT}})
 
     def uses_of(self, row: VirtualQueue, names: uses.Naming) -> list[str]:
         return uses.of_queue(row, names)

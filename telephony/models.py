@@ -20,6 +20,7 @@ from telephony.brake_models import BrakeRelease as BrakeRelease
 from telephony.brake_models import DialCount as DialCount
 from telephony.brake_models import NumberDials as NumberDials
 from telephony.events import Party
+from telephony.forced_models import ForcedChange as ForcedChange
 from telephony.inbound_models import ArrivedCall as ArrivedCall
 from telephony.queue_models import HourMeasure as HourMeasure
 from telephony.queue_models import Prediction as Prediction

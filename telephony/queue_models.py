@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -11,7 +11,17 @@ from django.db.models import Q
 class VirtualQueue(models.Model):
     """The line in which callbacks wait for their target (option `_urs_virtual_queue`)."""
 
+    # A day, in seconds.
+    LONGEST_EWT = 86400
+
     name = models.CharField(max_length=64, unique=True)
+    ewt_limit = models.PositiveIntegerField(
+        "alarm at an EWT of",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_EWT)],
+        help_text="In seconds: the board raises an alarm while a new callback would wait longer. Empty: never.",
+    )
 
     def __str__(self) -> str:
         return self.name

@@ -732,6 +732,23 @@ def test_the_export_is_the_whole_configuration_in_a_fixed_order(terminal: Termin
     assert terminal.configure(exported, "--prune") == ["Nothing to change."]
 
 
+def test_a_queue_says_from_which_wait_on_there_is_an_alarm(terminal: Terminal) -> None:
+    terminal.configure({"virtual_queues": [{"name": "Billing_VQ", "ewt_limit": 900}, {"name": "Sales_VQ"}]})
+    limits = VirtualQueue.objects.order_by("name").values_list("name", "ewt_limit")
+    assert list(limits) == [("Billing_VQ", 900), ("Sales_VQ", None)]
+    exported = terminal.export()
+    assert yaml.safe_load(exported)["virtual_queues"] == [{"name": "Billing_VQ", "ewt_limit": 900}, "Sales_VQ"]
+    assert terminal.configure(exported, "--prune") == ["Nothing to change."]
+    # What is not said stays; what is said to be nothing goes.
+    assert terminal.configure({"virtual_queues": ["Billing_VQ"]}) == ["Nothing to change."]
+    assert terminal.refused({"virtual_queues": [{"name": "Billing_VQ", "ewt_limit": "0"}]}) == [
+        "virtual_queues.Billing_VQ.ewt_limit: '0' was given, allowed is whole seconds from 1 to 86400, or nothing for "
+        "no alarm."
+    ]
+    terminal.configure({"virtual_queues": [{"name": "Billing_VQ", "ewt_limit": None}]})
+    assert list(limits.all()) == [("Billing_VQ", None), ("Sales_VQ", None)]
+
+
 # Names and texts as bad as a database can hold them: those that YAML reads as something else among them.
 texts = st.one_of(
     st.sampled_from(
