@@ -9,14 +9,16 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from callbacks import roles
 from callbacksite import live
 from telephony import overview
 from telephony.models import Agent
@@ -45,6 +47,8 @@ def home(request: HttpRequest) -> HttpResponse:
         return redirect("callback-list")
     if request.user.is_staff and not Agent.objects.filter(user=request.user).exists():
         return redirect("admin:index")
+    if not roles.has_a_role(request.user):
+        return render(request, "account/no_role.html", {"title": _("You have no role yet")}, status=403)
     return redirect("desk")
 
 
@@ -56,7 +60,7 @@ def queue_estimates(request: HttpRequest) -> HttpResponse:
     """Every virtual queue: who waits, what was last told, and how right such estimates were."""
     queues = overview.queues(timezone.now())
     context = {
-        "title": "Estimates",
+        "title": _("Estimates"),
         "queues": queues,
         "judged": any(queue.accuracies for queue in queues),
     }

@@ -67,7 +67,11 @@ def origins(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def doubtful_in_production(**_: Any) -> list[CheckMessage]:
-    return [Warning(text, hint=hint, id=f"callbacksite.{name}") for name, so, text, hint in _doubts() if so]
+    return [
+        Warning(text, hint=hint, id=f"callbacksite.{name}")
+        for name, so, text, hint in (*_doubts(), *_mail_doubts())
+        if so
+    ]
 
 
 def _doubts() -> Iterator[tuple[str, bool, str, str]]:
@@ -106,6 +110,21 @@ def _doubts() -> Iterator[tuple[str, bool, str, str]]:
         not settings.DATABASES["default"]["OPTIONS"].get("options"),
         "DATABASE_MAINTENANCE is on: no statement has a time limit, so one that waits for a lock waits for ever.",
         "Set it in the shell for the one command that needs it, not in the service's environment.",
+    )
+
+
+def _mail_doubts() -> Iterator[tuple[str, bool, str, str]]:
+    yield (
+        "W023",
+        settings.HTTPS and not settings.EMAIL_URL,
+        "EMAIL_URL is unset: who has lost a password gets no link to a new one, and has to ask an administrator.",
+        "Name the server that takes e-mails, and the sender in EMAIL_FROM.",
+    )
+    yield (
+        "W024",
+        settings.HTTPS and bool(settings.EMAIL_URL) and settings.DEFAULT_FROM_EMAIL.endswith("@localhost"),
+        "EMAIL_FROM is unset: many servers refuse e-mails from callbacksite@localhost.",
+        "Set it to an address of yours, for example callbacks@example.org.",
     )
 
 

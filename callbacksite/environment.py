@@ -28,6 +28,8 @@ TRUE = ("true", "yes", "on", "1")
 FALSE = ("false", "no", "off", "0")
 DATABASES = ("postgres", "postgresql")
 BROKERS = ("redis", "rediss")
+# With the port that each has unless the address says another.
+MAIL = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 
 T = TypeVar("T")
 
@@ -183,6 +185,19 @@ def broker(name: str, *, default: str, help: str) -> str:
 
     allowed = "`redis://:PASSWORD@HOST:PORT/NUMBER`, with TLS `rediss://…`"
     return _read(Variable(name, allowed, default, help, secret=True), parse, default)
+
+
+def mail(name: str, *, shown: str, help: str) -> dict[str, Any]:
+    """Where e-mail is handed over, in Django's form; empty where it is unset."""
+
+    def parse(given: str) -> dict[str, Any]:
+        parts: dict[str, Any] = environ.Env.email_url_config(_address(given, MAIL))
+        if not parts["EMAIL_HOST"]:
+            raise ValueError(given)
+        return {**parts, "EMAIL_PORT": parts["EMAIL_PORT"] or MAIL[urlsplit(given).scheme]}
+
+    allowed = "`smtp+tls://USER:PASSWORD@HOST:PORT`, `smtp+ssl://…`, `smtp://…`; special characters as %XX"
+    return _read(Variable(name, allowed, shown, help, secret=True), parse, {})
 
 
 def _within(value: float, lowest: float, highest: float) -> float:

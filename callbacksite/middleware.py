@@ -1,4 +1,7 @@
-"""What surrounds every request: the addresses for machines that watch the service, the request's id, its time."""
+"""What surrounds every request: the addresses for machines that watch the service, its id, its time.
+
+And pages alone: the viewer's language and time zone. What the API says is a contract, in English and UTC.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,17 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
+from django.utils import timezone
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from callbacksite import health, metrics
+from services import people
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -57,3 +66,42 @@ def observe(get_response: Answer) -> Answer:
         return response
 
     return middleware
+
+
+class ViewersLanguage(LocaleMiddleware):
+    """Show pages in the language of the browser, where there is a catalogue of it (callbacksite.languages)."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if not _is_of_the_api(request):
+            super().process_request(request)
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        return response if _is_of_the_api(request) else super().process_response(request, response)
+
+
+def viewers_zone(get_response: Answer) -> Answer:
+    """Show a person who is signed in their pages in their own time zone. Behind the sessions, and not for the API.
+
+    Only pages are made inside of it: what the service reckons by the clock of the office names that zone itself.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if (
+            settings.SESSION_COOKIE_NAME not in request.COOKIES
+            or _is_of_the_api(request)
+            or not (name := request.session.get(people.ZONE))
+        ):
+            return get_response(request)
+        try:
+            zone = ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            # The machine has other zones than the one on which it was chosen.
+            return get_response(request)
+        with timezone.override(zone):
+            return get_response(request)
+
+    return middleware
+
+
+def _is_of_the_api(request: HttpRequest) -> bool:
+    return request.path.split("/")[1] == settings.API_BASE_PATH

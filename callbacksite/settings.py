@@ -6,7 +6,7 @@ from pathlib import Path
 from csp import constants as csp
 
 from callbacksite import environment as env
-from callbacksite import logs
+from callbacksite import languages, logs
 from scheduling import periodic
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -65,6 +65,8 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "callbacksite.middleware.viewers_zone",
+    "callbacksite.middleware.ViewersLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -150,7 +152,29 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 
-LANGUAGE_CODE = "en-us"
+# A link that lies about is a password.
+PASSWORD_RESET_TIMEOUT = 2 * 60 * 60
+EMAIL_URL = env.mail(
+    "EMAIL_URL",
+    shown="e-mails are printed where the worker logs; with `HTTPS=true` none are sent",
+    help="the server that takes e-mails: links for [lost passwords](people.md#a-lost-password)",
+)
+EMAIL_BACKEND = EMAIL_URL.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = EMAIL_URL.get("EMAIL_HOST", "")
+EMAIL_PORT = EMAIL_URL.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER = EMAIL_URL.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = EMAIL_URL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = EMAIL_URL.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = EMAIL_URL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text(
+    "EMAIL_FROM", default="callbacksite@localhost", help="the sender of e-mails, for example callbacks@example.org"
+)
+
+LANGUAGE_CODE = "en"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+# English, and every language with a compiled catalogue (docs/people.md).
+LANGUAGES = languages.available(BASE_DIR / "locale")
 TIME_ZONE = env.zone("TIME_ZONE", default="UTC", help="of the pages; the database and the API speak UTC")
 USE_I18N = True
 USE_TZ = True
@@ -331,7 +355,9 @@ CELERY_TASK_ROUTES = {
     "telephony.tasks.*": {"queue": "flow"},
     "scheduling.tasks.tick": {"queue": "clock"},
     "scheduling.tasks.sweep": {"queue": "sweeps"},
-    "callbacksite.tasks.*": {"queue": "sweeps"},
+    "callbacksite.tasks.clear_sessions": {"queue": "sweeps"},
+    # A server for e-mails may take seconds.
+    "callbacksite.tasks.mail_password": {"queue": "outside"},
 }
 CELERY_BEAT_SCHEDULE = periodic.BEAT_SCHEDULE
 

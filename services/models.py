@@ -350,4 +350,4 @@ class Change(models.Model):
 
 
 # Tables of this app whose rows are described elsewhere.
-from services.people_models import PersonScope, Preference  # noqa: E402, F401
+from services.people_models import PersonScope, Preference, ResetRequest  # noqa: E402, F401

@@ -1,4 +1,7 @@
-"""Which services a person may see: all, or those to which an admin limited them (docs/people.md)."""
+"""Which services a person may see: all, or those to which an admin limited them; and their own time zone.
+
+docs/people.md is written for admins.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
-from services.models import ConfiguredService, ConfiguredServiceQuerySet
+from services.models import ConfiguredService, ConfiguredServiceQuerySet, Preference
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
+    from django.http import HttpRequest
 
 CALLBACK = "callback"
+# The key under which a session keeps its person's time zone: so that no page has to ask the database for it.
+ZONE = "time_zone"
 # One round trip says both whether there are limits and what they let through; the list of groups is split as
 # `kinds.names` splits it.
 _ALLOWED = """
@@ -56,3 +62,16 @@ def _read(user_id: int) -> frozenset[int] | None:
         cursor.execute(_ALLOWED, [CALLBACK, user_id])
         rows = cursor.fetchall()
     return frozenset(pk for (pk,) in rows if pk is not None) if rows else None
+
+
+def remember_zone(request: HttpRequest, user: User, **_: Any) -> None:
+    """Take a person's time zone into the session that begins; a receiver of Django's signal `user_logged_in`."""
+    name = Preference.objects.filter(user=user).values_list("time_zone", flat=True).first()
+    if name:
+        request.session[ZONE] = name
+
+
+def choose_zone(request: HttpRequest, user: User, name: str) -> None:
+    """Show this person their times in this zone from now on, in all later sessions too; empty: in the office's."""
+    Preference.objects.update_or_create(user=user, defaults={"time_zone": name})
+    request.session[ZONE] = name

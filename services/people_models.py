@@ -50,3 +50,23 @@ class Preference(models.Model):
 
     def __str__(self) -> str:
         return f"of {self.user}"
+
+
+class ResetRequest(models.Model):
+    """That somebody said to have lost their password, until the hour is over in which requests are counted."""
+
+    # Whatever was typed, whether or not anybody has it.
+    email = models.CharField(max_length=254)
+    address = models.CharField(max_length=64, blank=True, help_text="From where, as it is counted.")
+    origin = models.CharField(max_length=300, help_text="The site as it was asked: where the link leads.")
+    at = models.DateTimeField()
+    mailed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            # Counting those of the last hour, and dropping older ones.
+            models.Index(fields=["at"], name="reset_request_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"at {self.at:%Y-%m-%d %H:%M}"

@@ -18,6 +18,7 @@ from django.db import connection
 from factory.declarations import LazyAttribute, LazyFunction, SelfAttribute, Sequence, SubFactory
 from factory.django import DjangoModelFactory
 
+from callbacks import roles
 from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import Reason, State
 from callbacks.jobs.models import Job
@@ -181,6 +182,11 @@ def read_only_supervisor(**fields: Any) -> User:
     return _member("CallbackReadOnly", **{"username": "rita", **fields})
 
 
+def administrator(**fields: Any) -> User:
+    """One by the group, without being a superuser."""
+    return _member("Administrator", **{"username": "anna", "is_staff": True, **fields})
+
+
 def limited_supervisor(*services: str, groups: tuple[str, ...] = (), **fields: Any) -> User:
     """A supervisor of these services, and of those in these groups, alone."""
     user = supervisor(**{"username": "lisa", **fields})
@@ -210,3 +216,5 @@ def make_roles() -> None:
         import_module("telephony.migrations.0012_dial_counts").let_supervisors_release(apps, editor)
         import_module("callbacks.migrations.0022_read_only_supervisors").create_role(apps, editor)
         import_module("callbacks.migrations.0024_steering").let_supervisors_steer(apps, editor)
+        import_module("callbacks.migrations.0027_administrators").create_role(apps, editor)
+    roles.keep_administrators_whole()

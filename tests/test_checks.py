@@ -19,6 +19,8 @@ HOSTED = {
     "HTTPS": True,
     "SECRET_KEY": "f" * 30 + "0123456789abcdefghijklmnop",
     "ALLOWED_HOSTS": ["callbacks.example.org"],
+    "EMAIL_URL": {"EMAIL_HOST": "mail.example.org"},
+    "DEFAULT_FROM_EMAIL": "callbacks@example.org",
 }
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 
@@ -49,6 +51,8 @@ def found(deploy: bool = True, databases: list[str] | None = None) -> list[str]:
         ({"FORWARDED_ALLOW_IPS": "*", "WEB_BIND": "unix:/run/web.sock"}, []),
         ({"FORWARDED_ALLOW_IPS": "10.0.0.7", "WEB_BIND": "0.0.0.0:8000"}, []),
         ({"DATABASES": {"default": {"OPTIONS": {}}}}, ["W009"]),
+        ({"EMAIL_URL": {}}, ["W023"]),
+        ({"DEFAULT_FROM_EMAIL": "callbacksite@localhost"}, ["W024"]),
     ],
 )
 def test_settings_that_do_not_fit_together(settings: Any, given: dict[str, Any], ids: list[str]) -> None:

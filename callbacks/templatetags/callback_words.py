@@ -4,125 +4,134 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import template
 from django.utils import timezone
+from django.utils.dateformat import format as date_format
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from callbacks.flow.decision import DialResult
 from callbacks.flow.session import Stage
 from callbacks.flow.states import Reason
 from callbacks.models import Callback
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 register = template.Library()
 
-STAGES: dict[str, str] = {
-    Stage.NEW: "just requested",
-    Stage.SCHEDULED: "rests until its time",
-    Stage.HELD: "in the queue, not yet time to call",
-    Stage.AWAITING: "waits until an agent is about to be free",
-    Stage.RESERVING: "looks for an agent, who is called first",
-    Stage.PREVIEWING: "an agent decides whether to take it",
-    Stage.CALLING_AGENT: "the agent's phone rings first",
-    Stage.CONFIRMING: "the customer is asked whether to call now",
-    Stage.EXPECTING: "has a number to call; the customer's call is waited for",
-    Stage.DIALLING: "about to call the customer",
-    Stage.RINGING: "the customer's phone rings",
-    Stage.DETECTING: "answered, by a human?",
-    Stage.MESSAGE: "leaving a message on a machine",
-    Stage.GREETING: "the customer hears the greeting",
-    Stage.WAITING: "the customer waits for an agent",
-    Stage.CONNECTING: "the agent's phone rings",
-    Stage.JOINING: "joining customer and agent",
-    Stage.TALKING: "customer and agent talk",
-    Stage.DISPOSITION: "the agent says what came of the talk",
-    Stage.APOLOGY: "telling the customer that nobody is free",
-    Stage.RETRYING: "waits for the next attempt",
-    Stage.PAUSED: "the service is paused",
-    Stage.ENDED: "over",
+STAGES: dict[str, StrOrPromise] = {
+    Stage.NEW: _lazy("just requested"),
+    Stage.SCHEDULED: _lazy("rests until its time"),
+    Stage.HELD: _lazy("in the queue, not yet time to call"),
+    Stage.AWAITING: _lazy("waits until an agent is about to be free"),
+    Stage.RESERVING: _lazy("looks for an agent, who is called first"),
+    Stage.PREVIEWING: _lazy("an agent decides whether to take it"),
+    Stage.CALLING_AGENT: _lazy("the agent's phone rings first"),
+    Stage.CONFIRMING: _lazy("the customer is asked whether to call now"),
+    Stage.EXPECTING: _lazy("has a number to call; the customer's call is waited for"),
+    Stage.DIALLING: _lazy("about to call the customer"),
+    Stage.RINGING: _lazy("the customer's phone rings"),
+    Stage.DETECTING: _lazy("answered, by a human?"),
+    Stage.MESSAGE: _lazy("leaving a message on a machine"),
+    Stage.GREETING: _lazy("the customer hears the greeting"),
+    Stage.WAITING: _lazy("the customer waits for an agent"),
+    Stage.CONNECTING: _lazy("the agent's phone rings"),
+    Stage.JOINING: _lazy("joining customer and agent"),
+    Stage.TALKING: _lazy("customer and agent talk"),
+    Stage.DISPOSITION: _lazy("the agent says what came of the talk"),
+    Stage.APOLOGY: _lazy("telling the customer that nobody is free"),
+    Stage.RETRYING: _lazy("waits for the next attempt"),
+    Stage.PAUSED: _lazy("the service is paused"),
+    Stage.ENDED: _lazy("over"),
 }
 
 
-def _after_rejects(number: int) -> str:
-    return "Rejected by an agent" if number == 1 else f"Rejected by {number} agents"
+def _after_rejects(number: int) -> StrOrPromise:
+    if number == 1:
+        return _lazy("Rejected by an agent")
+    return format_lazy(_lazy("Rejected by {number} agents"), number=number)
 
 
-REASONS: dict[str, str] = {
-    Reason.AGENT_CONNECTED: "Connected to an agent",
-    Reason.CANCELLED: "Cancelled",
-    Reason.CANCELLED_BY_ADMIN: "Cancelled by an administrator",
-    Reason.CANCELLED_SERVED: "Served another way",
-    Reason.FAIL_INTERACTION_DELETED: "The customer hung up",
-    Reason.FAIL_TARGET_NOT_FOUND: "No agent was found in time",
-    Reason.FAIL_ERROR: "Error",
-    Reason.FAIL_TIMEOUT_TTL: "Not handled within its time to live",
-    Reason.FAIL_IXN_UNKNOWN_MEDIA_TYPE: "Unknown media type",
-    Reason.FAIL_NO_CUSTOMER_NUMBER: "No customer number",
-    Reason.FAIL_AGENT_CONNECT: "No agent could be connected",
-    Reason.FAIL_CALL_TO_CUSTOMER: "The customer was not reached",
-    Reason.FAIL_USER_NO_CONFIRM: "The customer did not confirm",
-    Reason.FAIL_LOAD_MESSAGE_FILE: "The file with the texts for customers was not loaded",
-    Reason.FAIL_TOO_LATE: "Too late to be called",
-    Reason.FAIL_NUMBER_BLOCKED: "The number is on the block list",
+REASONS: dict[str, StrOrPromise] = {
+    Reason.AGENT_CONNECTED: _lazy("Connected to an agent"),
+    Reason.CANCELLED: _lazy("Cancelled"),
+    Reason.CANCELLED_BY_ADMIN: _lazy("Cancelled by an administrator"),
+    Reason.CANCELLED_SERVED: _lazy("Served another way"),
+    Reason.FAIL_INTERACTION_DELETED: _lazy("The customer hung up"),
+    Reason.FAIL_TARGET_NOT_FOUND: _lazy("No agent was found in time"),
+    Reason.FAIL_ERROR: _lazy("Error"),
+    Reason.FAIL_TIMEOUT_TTL: _lazy("Not handled within its time to live"),
+    Reason.FAIL_IXN_UNKNOWN_MEDIA_TYPE: _lazy("Unknown media type"),
+    Reason.FAIL_NO_CUSTOMER_NUMBER: _lazy("No customer number"),
+    Reason.FAIL_AGENT_CONNECT: _lazy("No agent could be connected"),
+    Reason.FAIL_CALL_TO_CUSTOMER: _lazy("The customer was not reached"),
+    Reason.FAIL_USER_NO_CONFIRM: _lazy("The customer did not confirm"),
+    Reason.FAIL_LOAD_MESSAGE_FILE: _lazy("The file with the texts for customers was not loaded"),
+    Reason.FAIL_TOO_LATE: _lazy("Too late to be called"),
+    Reason.FAIL_NUMBER_BLOCKED: _lazy("The number is on the block list"),
     **{Reason.after_rejects(number): _after_rejects(number) for number in range(1, 11)},
 }
 
-RESULTS: dict[str, str] = {
-    DialResult.PERSON: "a person answered",
-    DialResult.CONNECTED: "connected",
-    DialResult.ANSWERING_MACHINE: "answering machine",
-    DialResult.FAX: "fax",
-    DialResult.ERROR_TONE: "error tone",
-    DialResult.BUSY: "busy",
-    DialResult.NO_ANSWER: "no answer",
-    DialResult.CREATE_CALL_ERROR: "the call could not be made",
-    DialResult.USERORIGINATED_CONNECTED: "the customer called",
-    DialResult.FAILED_TO_ESTABLISH_CUSTOMER_ORIGINATED_MEDIA: "the customer did not call",
-    DialResult.UNKNOWN: "unknown",
+RESULTS: dict[str, StrOrPromise] = {
+    DialResult.PERSON: _lazy("a person answered"),
+    DialResult.CONNECTED: _lazy("connected"),
+    DialResult.ANSWERING_MACHINE: _lazy("answering machine"),
+    DialResult.FAX: _lazy("fax"),
+    DialResult.ERROR_TONE: _lazy("error tone"),
+    DialResult.BUSY: _lazy("busy"),
+    DialResult.NO_ANSWER: _lazy("no answer"),
+    DialResult.CREATE_CALL_ERROR: _lazy("the call could not be made"),
+    DialResult.USERORIGINATED_CONNECTED: _lazy("the customer called"),
+    DialResult.FAILED_TO_ESTABLISH_CUSTOMER_ORIGINATED_MEDIA: _lazy("the customer did not call"),
+    DialResult.UNKNOWN: _lazy("unknown"),
 }
 
-CAUSES: dict[str, str] = {
-    "Started": "the request",
-    "TimerFired": "a timer",
-    "StartDue": "its time and the wait in its queue",
-    "Rescheduled": "a new time",
-    "Changed": "a change of its data",
-    "NumberChanged": "a change of its number",
-    "CalledNow": "a supervisor: call now",
-    "Prioritised": "a supervisor: priority",
-    "Assigned": "a supervisor: assignment",
-    "Noted": "a note",
-    "Recreated": "a repetition",
-    "Connected": "the customer's confirmation",
-    "Snoozed": "the customer's wish to be asked later",
-    "Paused": "the pause of its service",
-    "Resumed": "the end of the pause",
-    "PushSettled": "the push to the customer's device",
-    "Cancelled": "a cancel",
-    "Served": "the customer served another way",
-    "Expired": "its time to live",
-    "SetAside": "an error",
-    "LegDialling": "the switch: call sent",
-    "LegAnswered": "the switch: call answered",
-    "LegProgress": "the switch: detection",
-    "LegSoundsFinished": "the switch: end of sound",
-    "LegsJoined": "the switch: calls joined",
-    "LegEnded": "the switch: call ended",
-    "DialRefused": "the check before ringing",
-    "TrunkUnavailable": "the switch: no line",
-    "AgentReserved": "the queue: agent reserved",
-    "DialGranted": "the queue: dial granted",
-    "ReservationExpired": "the queue: reservation ran out",
-    "TargetSwitched": "the queue: another target",
-    "CustomerArrived": "the switch: the customer called",
-    "PreviewAccepted": "the agent accepted",
-    "PreviewRejected": "the agent rejected",
-    "HoldChanged": "the agent: hold",
-    "HungUp": "the agent hung up",
-    "Disposed": "the agent: disposition",
-    "Audit": "a repair",
+CAUSES: dict[str, StrOrPromise] = {
+    "Started": _lazy("the request"),
+    "TimerFired": _lazy("a timer"),
+    "StartDue": _lazy("its time and the wait in its queue"),
+    "Rescheduled": _lazy("a new time"),
+    "Changed": _lazy("a change of its data"),
+    "NumberChanged": _lazy("a change of its number"),
+    "CalledNow": _lazy("a supervisor: call now"),
+    "Prioritised": _lazy("a supervisor: priority"),
+    "Assigned": _lazy("a supervisor: assignment"),
+    "Noted": _lazy("a note"),
+    "Recreated": _lazy("a repetition"),
+    "Connected": _lazy("the customer's confirmation"),
+    "Snoozed": _lazy("the customer's wish to be asked later"),
+    "Paused": _lazy("the pause of its service"),
+    "Resumed": _lazy("the end of the pause"),
+    "PushSettled": _lazy("the push to the customer's device"),
+    "Cancelled": _lazy("a cancel"),
+    "Served": _lazy("the customer served another way"),
+    "Expired": _lazy("its time to live"),
+    "SetAside": _lazy("an error"),
+    "LegDialling": _lazy("the switch: call sent"),
+    "LegAnswered": _lazy("the switch: call answered"),
+    "LegProgress": _lazy("the switch: detection"),
+    "LegSoundsFinished": _lazy("the switch: end of sound"),
+    "LegsJoined": _lazy("the switch: calls joined"),
+    "LegEnded": _lazy("the switch: call ended"),
+    "DialRefused": _lazy("the check before ringing"),
+    "TrunkUnavailable": _lazy("the switch: no line"),
+    "AgentReserved": _lazy("the queue: agent reserved"),
+    "DialGranted": _lazy("the queue: dial granted"),
+    "ReservationExpired": _lazy("the queue: reservation ran out"),
+    "TargetSwitched": _lazy("the queue: another target"),
+    "CustomerArrived": _lazy("the switch: the customer called"),
+    "PreviewAccepted": _lazy("the agent accepted"),
+    "PreviewRejected": _lazy("the agent rejected"),
+    "HoldChanged": _lazy("the agent: hold"),
+    "HungUp": _lazy("the agent hung up"),
+    "Disposed": _lazy("the agent: disposition"),
+    "Audit": _lazy("a repair"),
 }
 
 NONE = "\N{EN DASH}"
@@ -138,22 +147,22 @@ TONES: dict[str, str] = {
 
 @register.filter
 def stage_words(stage: str) -> str:
-    return STAGES.get(stage, stage)
+    return str(STAGES.get(stage, stage))
 
 
 @register.filter
 def reason_words(reason: str) -> str:
-    return REASONS.get(reason, reason)
+    return str(REASONS.get(reason, reason))
 
 
 @register.filter
 def result_words(result: str) -> str:
-    return RESULTS.get(result, result)
+    return str(RESULTS.get(result, result))
 
 
 @register.filter
 def cause_words(cause: str) -> str:
-    return CAUSES.get(cause, cause)
+    return str(CAUSES.get(cause, cause))
 
 
 @register.filter
@@ -177,23 +186,41 @@ def number(context: dict[str, Any], callback: Callback) -> str:
 
 @register.simple_tag
 def moment(at: datetime | None, precision: str = "minute") -> SafeString | str:
-    """A time in the office's zone, with the zone, to the minute, second or millisecond; or the `clock` alone."""
+    """A time to the minute, second or millisecond, or the `clock` alone, in the zone of who looks.
+
+    Where the office's clock says another time, that stands beside it, with its date where that is another.
+    """
     if at is None:
         return NONE
     local = timezone.localtime(at)
     if precision == "clock":
         return format_html('<time datetime="{}">{}</time>', at.isoformat(), f"{local:%H:%M:%S}")
-    clock = {
+    return format_html(
+        '<time datetime="{}"><span class="date">{}</span> <span class="clock">{} {}</span>{}</time>',
+        at.isoformat(),
+        date_format(local, _DATE),
+        _clock(local, precision),
+        local.tzname(),
+        _at_the_office(local, precision),
+    )
+
+
+_DATE = "j M Y"
+
+
+def _clock(local: datetime, precision: str) -> str:
+    return {
         "minute": f"{local:%H:%M}",
         "second": f"{local:%H:%M:%S}",
         "millisecond": f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}",
     }[precision]
-    return format_html(
-        '<time datetime="{}"><span class="date">{} {} {}</span> <span class="clock">{} {}</span></time>',
-        at.isoformat(),
-        local.day,
-        f"{local:%b}",
-        local.year,
-        clock,
-        local.tzname(),
-    )
+
+
+def _at_the_office(local: datetime, precision: str) -> SafeString:
+    """The same moment by the office's clock; nothing where both clocks say the same."""
+    office = timezone.localtime(local, timezone.get_default_timezone())
+    if office.utcoffset() == local.utcoffset():
+        return mark_safe("")
+    date = "" if office.date() == local.date() else f"{date_format(office, 'j M')} "
+    said = _("office %(time)s") % {"time": f"{date}{_clock(office, precision)} {office.tzname()}"}
+    return format_html(' <span class="office">({})</span>', said)
