@@ -21,6 +21,7 @@ CHOICES = {
     Choice.CALL_NOW: "Call again now",
     Choice.CALL_AT: "Call again at a time",
     Choice.WRONG_NUMBER: "Wrong number",
+    Choice.MACHINE: "It was an answering machine",
     Choice.DO_NOT_CALL: "Do not call again",
 }
 

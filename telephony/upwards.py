@@ -53,6 +53,7 @@ class Choice(StrEnum):
     CALL_NOW = "call-now"
     CALL_AT = "call-at"
     WRONG_NUMBER = "wrong-number"
+    MACHINE = "machine"
     DO_NOT_CALL = "do-not-call"
 
 

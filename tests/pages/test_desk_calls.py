@@ -285,7 +285,7 @@ def test_after_the_talk_the_desk_asks_what_came_of_it(as_kate: Client, kate: Age
     page = as_kate.get(DESK)
     text = words(page)
     for told in (
-        "Done Call again now Call again at a time Wrong number Do not call again",
+        "Done Call again now Call again at a time Wrong number It was an answering machine Do not call again",
         "Choose a time Today 16:00 Tue 3 Mar 09:00",
         "or at another time (UTC)",
         "Counts as done in",
@@ -301,6 +301,7 @@ def test_after_the_talk_the_desk_asks_what_came_of_it(as_kate: Client, kate: Age
         ({"choice": "done"}, (Choice.DONE, None), "Saved: Done."),
         ({"choice": "call-now"}, (Choice.CALL_NOW, None), "Saved: Call again now."),
         ({"choice": "wrong-number"}, (Choice.WRONG_NUMBER, None), "Saved: Wrong number."),
+        ({"choice": "machine"}, (Choice.MACHINE, None), "Saved: It was an answering machine."),
         ({"choice": "do-not-call"}, (Choice.DO_NOT_CALL, None), "Saved: Do not call again."),
         (
             {"choice": "call-at", "time": FOUR.isoformat()},

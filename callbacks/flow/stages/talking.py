@@ -24,6 +24,7 @@ SAID: dict[Choice, str] = {
     Choice.CALL_NOW: "call again now",
     Choice.CALL_AT: "call again later",
     Choice.WRONG_NUMBER: "wrong number",
+    Choice.MACHINE: "it was an answering machine",
     Choice.DO_NOT_CALL: "the customer does not want to be called",
 }
 
