@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -129,9 +130,36 @@ class Callback(models.Model):
             models.Index(fields=["state", "-created_at"], name="callback_state"),
             # Queries by properties in one service, newest first; the watermarks (callbacks/queries.py).
             models.Index(fields=["service", "state", "-created_at", "-id"], name="callback_service_newest"),
-            # Queries of queues, earliest first: of some services, and of all.
-            models.Index(fields=["service", "state", "desired_at", "id"], name="callback_service_desired"),
-            models.Index(fields=["state", "desired_at", "id"], name="callback_desired"),
+            # Queries of queues, earliest first, and the list of callbacks: of some services, and of all.
+            models.Index(
+                fields=["service", "state", "desired_at", "id"],
+                name="callback_of_service",
+                include=["reason", "queue", "agent"],
+            ),
+            models.Index(
+                fields=["state", "desired_at", "id"],
+                name="callback_of_state",
+                include=["service", "reason", "queue", "agent"],
+            ),
+            # The list of callbacks by reason, queue, agent, in the order of the desired time. What it can be filtered
+            # by beside these is included, so that no row is fetched that is not shown (callbacks/pages/listing.py).
+            models.Index(
+                fields=["reason", "desired_at", "id"],
+                name="callback_of_reason",
+                include=["service", "state", "queue", "agent"],
+            ),
+            models.Index(
+                fields=["queue", "desired_at", "id"],
+                name="callback_of_queue",
+                include=["service", "state", "reason", "agent"],
+            ),
+            models.Index(
+                fields=["agent", "desired_at", "id"],
+                name="callback_of_agent",
+                include=["service", "state", "reason", "queue"],
+            ),
+            # The list by user data. No list of what is yet to be put in: a start would now and then put in all of it.
+            GinIndex(fields=["user_data"], name="callback_user_data", opclasses=["jsonb_path_ops"], fastupdate=False),
             # Queries by reason; the report of those that were cancelled.
             models.Index(fields=["reason", "-created_at", "-id"], name="callback_reason", condition=~Q(reason="")),
             # The others of a customer who is served (callbacks/served.py).
@@ -295,6 +323,7 @@ class AuditFinding(models.Model):
 # Tables of this app whose rows are described elsewhere.
 from callbacks.jobs.models import Job, JobRow  # noqa: E402, F401
 from callbacks.limits.models import StartAnswer, StartSecond, StartTotal, ValueCount  # noqa: E402, F401
+from callbacks.list_models import SavedView  # noqa: E402, F401
 from callbacks.privacy_models import CustomerDataRequest  # noqa: E402, F401
 from callbacks.push.models import CometMessage, CometSubscription, Notice  # noqa: E402, F401
 from callbacks.reporting.models import AgentTotal, CallbackFact, RefusalMark, ReportTotal  # noqa: E402, F401

@@ -36,6 +36,7 @@ NONE = {
     "callbacks.CustomerDataRequest": "a masked number and a keyed hash: the proof that it was done",
     "callbacks.Job": "who had callbacks cancelled or given out; of the view, a number only until the job has ended",
     "callbacks.JobRow": "names callbacks by their ids",
+    "callbacks.SavedView": "what people look for; no number is kept in it",
     "callbacks.StartTotal": _COUNTED,
     "callbacks.StartSecond": _COUNTED,
     "callbacks.ValueCount": "counts by keyed hashes, which nobody can turn back, until the day is over",

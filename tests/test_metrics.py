@@ -238,7 +238,7 @@ def test_completed_callbacks_are_never_counted() -> None:
     about = [query["sql"] for query in queries if 'FROM "callbacks_callback"' in query["sql"]]
     # By their state, or by what holds only those that are not completed: with so few rows the planner has no reason to
     # prefer one. The scheduled ones by the index that holds only them.
-    by_state = {"callback_state", "callback_desired", "callback_expiring", "callback_number_live"}
+    by_state = {"callback_state", "callback_of_state", "callback_expiring", "callback_number_live"}
     for sql, indexes in zip(about, (by_state, {"callback_start"}), strict=True):
         assert "COMPLETED" not in sql
         with connection.cursor() as cursor:
