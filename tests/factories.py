@@ -18,7 +18,8 @@ from django.db import connection
 from factory.declarations import LazyAttribute, LazyFunction, SelfAttribute, Sequence, SubFactory
 from factory.django import DjangoModelFactory
 
-from callbacks import roles
+from callbacks import configured, roles
+from callbacks.flow.options import FLOW_OPTIONS
 from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import Reason, State
 from callbacks.jobs.models import Job
@@ -133,6 +134,13 @@ class CallbackFactory(DjangoModelFactory[Callback]):
             Session(number=callback.customer_number, desired_at=callback.desired_at, stage=callback.stage), mode="json"
         )
     )
+
+
+def frozen_options(service: ConfiguredService, **changes: Any) -> dict[str, Any]:
+    """What a callback of this service has taken over when its execution started, some of it otherwise."""
+    options, error = configured.resolve(Callback(id="369-any", service=service, service_name=service.name))
+    assert options is not None, error
+    return FLOW_OPTIONS.dump_python(options, mode="json") | changes
 
 
 class JournalEntryFactory(DjangoModelFactory[JournalEntry]):
