@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from callbacks.calling import CallingTimes, calling_times
-from scheduling import availability, bookings, offices
+from scheduling import availability, blocks, bookings, offices
 from scheduling.availability import Offer
 from scheduling.plan import Plan
 from scheduling.slots import slot_of
@@ -77,9 +77,16 @@ class Place:
             raise SlotFull(self) from None
 
     def not_available(self, now: datetime) -> NotAvailable:
-        """That the slot is full, with the nearest times that are not."""
+        """That the slot is full or blocked, with the nearest times that are not."""
         offered = offers_near(self.service, self.plan, self.times, self.desired_at, now)
-        return _not_available(self.desired_at, "its time slot is full", offered)
+        slot = slot_of(self.desired_at, self.plan.minutes, self.plan.zone)
+        # For whom it is blocked is nobody's business but the office's.
+        why = (
+            "its time slot is blocked"
+            if blocks.within(self.service.pk, slot.start, slot.end)
+            else "its time slot is full"
+        )
+        return _not_available(self.desired_at, why, offered)
 
 
 class SlotFull(Exception):

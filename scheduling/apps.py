@@ -6,9 +6,9 @@ class SchedulingConfig(AppConfig):
     verbose_name = "Scheduling"
 
     def ready(self) -> None:
-        from scheduling import bookings, heartbeats, preview, remarks, tick
+        from scheduling import blocks, bookings, heartbeats, preview, remarks, tick
         from services import readiness
 
-        tick.register(tick.Sources(slow=[heartbeats.forget_lost, bookings.forget_past]))
+        tick.register(tick.Sources(slow=[heartbeats.forget_lost, bookings.forget_past, blocks.forget_past]))
         preview.register()
         readiness.register(remarks.calling_windows)

@@ -8,6 +8,9 @@ enough have left.
 Locks, after the callback's, its timers' and its queue's: the service's calendar (shared), the booking, then counters in
 ascending start, so that of two who move in opposite directions one waits for the other, never both.
 
+A slot that is blocked takes nobody either, and evicts nobody. Whoever blocks holds the calendar alone before writing
+the block (`scheduling.blocks`): who booked before is booked, and who books afterwards sees it.
+
 A bucket size or zone that was changed is noticed by the next booking: it holds the calendar alone and counts the
 bookings anew, in the new slots. Also that evicts nobody: a slot may then hold more than its limit. The bookings
 themselves are left alone, of which there may be very many: which counter a place belongs to follows from its time and
@@ -33,6 +36,8 @@ from scheduling.slots import Slot, slot_of
 
 # Counters of slots that began so long ago are of no use to anybody: longer than any slot.
 KEPT = timedelta(days=1)
+# For so long whoever wants a calendar alone waits until no booking is under way.
+PATIENCE = "8s"
 
 
 class Full(Exception):
@@ -199,6 +204,19 @@ def _hold_calendar(service_id: int, plan: Plan) -> None:
     # Whoever asks for it alone must not hold it shared: two of them would wait for each other.
     if not _share_calendar(service_id, plan):
         _count_anew(service_id, plan)
+
+
+def hold_calendar_alone(service_id: int, plan: Plan) -> None:
+    """Wait until nobody is about to book in the service, and let nobody until the transaction ends.
+
+    Raises OperationalError where bookings overlap for longer than that is waited for.
+    """
+    with connection.cursor() as cursor:
+        # Those who share the lock do not wait for whoever wants it alone, so nobody is kept waiting by its patience.
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
+    cut = SlotCalendar(service_id=service_id, minutes=plan.minutes, zone=plan.zone.key)
+    SlotCalendar.objects.bulk_create([cut], ignore_conflicts=True)
+    SlotCalendar.objects.select_for_update().get(pk=service_id)
 
 
 def _share_calendar(service_id: int, plan: Plan) -> bool:
