@@ -14,12 +14,18 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from callbacks.audit import repair
 from callbacks.flow import events
 from callbacks.flow.decision import DialResult
-from callbacks.flow.session import SESSION, Session, Stage
+from callbacks.flow.session import Stage
 from callbacks.flow.states import Reason, State
-from callbacks.models import Callback, JournalEntry
-from callbacks.pages import callback_page
+from callbacks.models import Callback
 from callbacks.templatetags import callback_words
-from tests.factories import NOON, AttemptFactory, CallbackFactory, JournalEntryFactory, ServiceFactory
+from tests.factories import (
+    NOON,
+    AttemptFactory,
+    CallbackFactory,
+    JournalEntryFactory,
+    ServiceFactory,
+    frozen_options,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -80,12 +86,6 @@ def test_an_end_is_told_in_words(as_sue: Client) -> None:
     assert "The customer was not reached" in shown(as_sue)
 
 
-def test_a_talk_behind_a_completed_record_is_seen(as_sue: Client) -> None:
-    callback = CallbackFactory.create(state=State.COMPLETED, stage=Stage.TALKING)
-    assert "customer and agent talk" in shown(as_sue)
-    assert "every 2s" in shown(as_sue, f"{LIST}{callback.pk}/")
-
-
 def test_an_empty_list_says_what_to_do(as_sue: Client) -> None:
     assert "A callback appears here when a client requests one" in text_of(shown(as_sue))
 
@@ -120,19 +120,6 @@ def test_the_list_has_a_fixed_number_of_queries(
         shown(as_sue)
     with django_assert_num_queries(8):
         as_sue.get(LIST, headers=HTMX)
-
-
-def test_a_callback_has_a_fixed_number_of_queries(
-    as_sue: Client, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    callback = CallbackFactory.create()
-    for number in range(1, 21):
-        AttemptFactory.create(callback=callback, number=number)
-        JournalEntryFactory.create(callback=callback)
-    # As the list's, with the callback, its attempts and its journal, its place in a queue, its prediction and its
-    # status notifications instead of the rows.
-    with django_assert_num_queries(13):
-        shown(as_sue, f"{LIST}{callback.pk}/")
 
 
 def test_pages_go_there_and_back_while_rows_arrive(as_sue: Client) -> None:
@@ -236,73 +223,6 @@ def test_a_search_does_not_tell_more_than_the_page(as_nobody: Client) -> None:
     assert as_nobody.get(LIST, {"q": CallbackFactory.create().pk}).status_code == 403
 
 
-def test_a_callback_with_its_story(as_sue: Client) -> None:
-    callback = CallbackFactory.create(
-        state=State.COMPLETED,
-        agent="kate",
-        queue="Billing_VQ",
-        options={"max_dial_attempts": 3},
-        overrides={"_wait_for_agent": "false"},
-    )
-    AttemptFactory.create(
-        callback=callback,
-        dialled_at=NOON + timedelta(seconds=1),
-        answered_at=NOON + timedelta(seconds=4),
-        ended_at=NOON + timedelta(seconds=90),
-        result=DialResult.PERSON,
-    )
-    AttemptFactory.create(
-        callback=callback, party="agent", agent="kate", result=DialResult.NO_ANSWER, detail="rang for 12 s"
-    )
-    at = NOON + timedelta(milliseconds=1234)
-    JournalEntryFactory.create(callback=callback, at=at, cause="TimerFired", state=State.QUEUED, stage=Stage.DIALLING)
-    JournalEntryFactory.create(callback=callback, at=at, actor="mobile app", text="Cancelled by mobile app.")
-    page = text_of(shown(as_sue, f"{LIST}{callback.pk}/"))
-    for said in (
-        "Connected to an agent",
-        "AGENT_CONNECTED",
-        "Queue Billing_VQ",
-        "Agent kate call 1 no answer rang for 12 s",
-        "Customer call 1 a person answered 2 Mar 2026 12:00:00 UTC 12:00:01 12:00:04 12:01:30",
-        "2 Mar 2026 12:00:01.234 UTC Dialling the customer, attempt 1 of 3. by a timer, system",
-        "then queued: about to call the customer",
-        "mobile app",
-        "first_name Ada",
-        "max_dial_attempts 3",
-        "_wait_for_agent false",
-    ):
-        assert said in page
-    assert page.index("Dialling the customer") < page.index("Cancelled by mobile app.")
-
-
-def test_what_waits_says_until_when(as_sue: Client) -> None:
-    at_three = NOON + timedelta(hours=3)
-    resting = CallbackFactory.create(state=State.SCHEDULED, stage=Stage.SCHEDULED, start_base=at_three)
-    assert "Starts by 2 Mar 2026 15:00:00 UTC" in text_of(shown(as_sue, f"{LIST}{resting.pk}/"))
-    session = SESSION.dump_python(
-        Session(number="1", desired_at=NOON, stage=Stage.RETRYING, deadline=at_three), mode="json"
-    )
-    retrying = CallbackFactory.create(state=State.QUEUED, stage=Stage.RETRYING, session=session)
-    assert "Next step by 2 Mar 2026 15:00:00 UTC" in text_of(shown(as_sue, f"{LIST}{retrying.pk}/"))
-    assert "step by" not in text_of(shown(as_sue, f"{LIST}{CallbackFactory.create(state=State.COMPLETED).pk}/"))
-
-
-def test_a_callback_that_is_over_does_not_refresh_itself(as_sue: Client) -> None:
-    over = CallbackFactory.create(state=State.COMPLETED)
-    live = CallbackFactory.create()
-    assert "hx-get" not in shown(as_sue, f"{LIST}{over.pk}/")
-    page = shown(as_sue, f"{LIST}{live.pk}/")
-    assert f'hx-get="/callbacks/{live.pk}/"' in page
-    assert "every 2s" in page
-
-
-@pytest.mark.parametrize("path", ["369-unknown", "%00", "x" * 300, "369-unknown%00", "a.b"])
-def test_an_unknown_callback_has_a_page_that_says_so(as_sue: Client, path: str) -> None:
-    response = as_sue.get(f"{LIST}{path}/")
-    assert response.status_code == 404
-    assert "There is no such page" in response.content.decode()
-
-
 def test_what_clients_send_is_shown_as_text(as_sue: Client) -> None:
     service = ServiceFactory.create()
     callback = CallbackFactory.create(
@@ -311,7 +231,7 @@ def test_what_clients_send_is_shown_as_text(as_sue: Client) -> None:
         user_data={HOSTILE: HOSTILE},
         properties={f"_{HOSTILE}": HOSTILE},
         overrides={"_x": HOSTILE},
-        options={"target": HOSTILE},
+        options=frozen_options(service, target=HOSTILE),
         agent=HOSTILE[:60],
         queue=HOSTILE[:60],
     )
@@ -321,24 +241,6 @@ def test_what_clients_send_is_shown_as_text(as_sue: Client) -> None:
         page = shown(as_sue, url)
         assert "<script>" not in page
         assert re.findall(r"<script[^>]*>", page) == re.findall(r'<script src="[^"]*" defer>', page)
-
-
-def test_the_service_is_a_link_for_those_who_may_follow_it(as_sue: Client, admin_client: Client) -> None:
-    callback = CallbackFactory.create()
-    url = f"/admin/services/configuredservice/{callback.service_id}/change/"
-    assert url not in shown(as_sue, f"{LIST}{callback.pk}/")
-    assert url in shown(admin_client, f"{LIST}{callback.pk}/")
-
-
-def test_a_story_without_end_shows_its_last_part(as_sue: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback_page, "MOST_ENTRIES", 3)
-    callback = CallbackFactory.create()
-    JournalEntry.objects.bulk_create(
-        JournalEntryFactory.build(callback=callback, text=f"Entry {number}.") for number in range(5)
-    )
-    page = text_of(shown(as_sue, f"{LIST}{callback.pk}/"))
-    assert "Only the last 3 entries are shown." in page
-    assert re.findall(r"Entry \d", page) == ["Entry 2", "Entry 3", "Entry 4"]
 
 
 def test_pages_are_not_kept_by_browsers(as_sue: Client) -> None:
