@@ -200,13 +200,13 @@ def reschedule(
         # The time that is asked for is told as such.
         if properties.keys() - {"_desired_time"}:
             unaskable = configured.unaskable(options, {**callback.properties, **properties})
-            wishes.append(Changed(actor, _said(properties), unaskable))
+            wishes.append(Changed(actor, said_of(properties), unaskable))
         if desired_at is not None:
             wishes.append(Rescheduled(actor, max(desired_at, now), None))
         # What is refused changes nothing: neither the keys nor the booking.
         if refused := [wish for wish in wishes if machine.decide(decided.session, options, wish, now).refused]:
             return refused[:1]
-        _set_properties(callback, properties)
+        set_properties(callback, properties)
         lookups.write(callback)
         decided.columns |= {"properties": callback.properties, "user_data": callback.user_data}
         if desired_at is not None:
@@ -233,7 +233,7 @@ def snooze(*, callback_id: str, actor: str, now: datetime) -> Callback:
     return decide_now(callback_id, just(Snoozed(actor)), now)
 
 
-def _said(properties: Mapping[str, str]) -> str:
+def said_of(properties: Mapping[str, str]) -> str:
     """Which keys are changed, by name: values are personal."""
     gone = sorted(key for key, value in properties.items() if not value.strip())
     new = sorted(properties.keys() - {*gone, "_desired_time"})
@@ -241,7 +241,7 @@ def _said(properties: Mapping[str, str]) -> str:
     return " ".join(said)
 
 
-def _set_properties(callback: Callback, properties: Mapping[str, str]) -> None:
+def set_properties(callback: Callback, properties: Mapping[str, str]) -> None:
     """Change the keys on the row, which is stored with the decision; an empty text removes one."""
     for key, value in properties.items():
         place = callback.properties if key.startswith("_") else callback.user_data

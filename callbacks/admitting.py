@@ -145,7 +145,7 @@ def _within_limits(callback: Callback, options: FlowOptions, headers: Mapping[st
             raise NumberBlocked(number)
         # Who calls us costs us nothing.
         if not projections.is_user_originated(options) and (why := permit.toll_refusal(service, number)):
-            raise number_rules.NumberDisallowed(f"Customer Number [{number}] is disallowed, because {why}.")
+            raise number_rules.NumberDisallowed(f"Customer Number [{number}] is disallowed, because {why}.", why=why)
     buffer = timedelta(seconds=options.request_execution_time_buffer)
     return limits.check(
         service,

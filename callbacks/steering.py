@@ -17,7 +17,8 @@ from django.utils.crypto import salted_hmac
 from pydantic import ValidationError
 
 from callbacks import actions, configured, lookups, permit
-from callbacks.actions import NotAvailable, NumberBlocked, Refused, SlotFull, just
+from callbacks.actions import Refused, just
+from callbacks.admitting import NumberBlocked
 from callbacks.flow import machine, projections
 from callbacks.flow.events import (
     Assigned,
@@ -38,13 +39,12 @@ from callbacks.flow.states import Reason, State
 from callbacks.limits import number_rules
 from callbacks.limits.idempotency import Once
 from callbacks.models import Callback, JournalEntry
+from callbacks.promises import NotAvailable, SlotFull
 from callbacks.records import Turns
 from services import resolution
 from services.models import ConfiguredService
 from telephony import blocklist
 from telephony.models import Agent
-
-__all__ = ["NotAvailable", "Refused"]
 
 HIGHEST_PRIORITY = 1_000_000
 LONGEST_NOTE = 2000
@@ -280,7 +280,7 @@ def edit(*, callback_id: str, edit: Edit, seen: str, actor: str, now: datetime) 
             wishes.append(NumberChanged(actor, edit.number))
         if edit.keys:
             unaskable = configured.unaskable(options, {**callback.properties, **edit.keys})
-            wishes.append(Changed(actor, actions._said(edit.keys), unaskable))
+            wishes.append(Changed(actor, actions.said_of(edit.keys), unaskable))
         if refused := [wish for wish in wishes if machine.decide(decided.session, options, wish, now).refused]:
             return refused[:1]
         if is_other and edit.number is not None:
@@ -288,7 +288,7 @@ def edit(*, callback_id: str, edit: Edit, seen: str, actor: str, now: datetime) 
             callback.customer_number = callback.properties["_customer_number"] = edit.number
         if callback.service and (missing := _missing(callback.service, edit.keys)):
             raise actions.MissingKeys(missing)
-        actions._set_properties(callback, edit.keys)
+        actions.set_properties(callback, edit.keys)
         lookups.write(callback)
         decided.columns |= {
             "customer_number": callback.customer_number,
@@ -315,7 +315,7 @@ def check_number(service: ConfiguredService | None, number: str, now: datetime) 
         raise NumberBlocked(number)
     is_called = resolved["_call_direction"] != "USERORIGINATED"
     if is_called and (why := permit.toll_refusal(service, number)):
-        raise number_rules.NumberDisallowed(f"Customer Number [{number}] is disallowed, because {why}.")
+        raise number_rules.NumberDisallowed(f"Customer Number [{number}] is disallowed, because {why}.", why=why)
 
 
 def note(*, callback_id: str, text: str, form: str, actor: str, now: datetime) -> Callback:

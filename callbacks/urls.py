@@ -8,6 +8,7 @@ urlpatterns = [
     path("dialled/", brake_views.dialled, name="dialled"),
     path("dialled/release/", brake_views.release, name="dialled-release"),
     path("new/", create.create, name="callback-new"),
+    path("new/number/", create.number, name="callback-number"),
     path("<slug:callback_id>/", callback_page.callback, name="callback-detail"),
     path("<slug:callback_id>/acts/", acts.buttons, name="callback-acts"),
     # Whatever has an address of its own stands above this.

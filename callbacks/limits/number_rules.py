@@ -16,7 +16,15 @@ _MOST_REMEMBERED = 512
 
 
 class NumberDisallowed(Exception):
-    """The service does not take the number; nothing was stored. Its text is what the client is told."""
+    """The service does not take the number; nothing was stored. Its text is what the client is told.
+
+    `option` is the one that says so, `why` the end of a sentence; both may be empty.
+    """
+
+    def __init__(self, text: str, *, option: str = "", why: str = "") -> None:
+        super().__init__(text)
+        self.option = option
+        self.why = why
 
 
 class _Judgement(Enum):
@@ -53,12 +61,14 @@ def _need_country(service_name: str, country: str, option: str) -> None:
     if not country:
         raise NumberDisallowed(
             f"Service option {service_name} / _default_country is not configured. But option {option} is set. "
-            "We cannot validate phone numbers without knowing the country."
+            "We cannot validate phone numbers without knowing the country.",
+            why=f"{option} needs _default_country, which is not set",
         )
 
 
 def _disallowed(number: str, why: str, option: str) -> NumberDisallowed:
-    return NumberDisallowed(f"Customer Number [{number}] is disallowed, because {why}. Check option {option}")
+    text = f"Customer Number [{number}] is disallowed, because {why}. Check option {option}"
+    return NumberDisallowed(text, option=option, why=why)
 
 
 @functools.lru_cache(maxsize=_MOST_REMEMBERED)
