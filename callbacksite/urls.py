@@ -5,7 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from callbacks.demo_views import page as demo_page
-from callbacks.pages import account, pauses
+from callbacks.pages import account, pauses, reports
 from callbacks.pages.board import board
 from callbacks.push.views import answer
 from callbacks.status.views import notifications, resend
@@ -31,6 +31,9 @@ urlpatterns = [
     path("pauses/ask/", pauses.ask, name="pauses-ask"),
     path("pauses/pause/", pauses.pause, name="pauses-pause"),
     path("pauses/resume/", pauses.resume, name="pauses-resume"),
+    path("reports/", reports.reports, name="reports"),
+    path("reports/callbacks.csv", reports.facts, name="reports-facts"),
+    path("reports/<slug:name>.csv", reports.table, name="reports-table"),
     path("estimates/", queue_estimates, name="estimates"),
     path("notifications/", notifications, name="notifications"),
     path("notifications/resend/", resend, name="notifications-resend"),

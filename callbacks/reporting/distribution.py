@@ -6,6 +6,7 @@ A percentile is exact to the width of its interval, a mean exactly right.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -42,10 +43,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Distribution:
-    """`bars` from low to high, without empty ones; `total` is the sum of what was measured, in seconds."""
+    """`bars` from low to high, without empty ones; `total` is the sum of what was measured, in seconds, and
+    `below_zero` of what was negative.
+    """
 
     bars: tuple[Bar, ...] = ()
     total: float = 0.0
+    below_zero: float = 0.0
 
     @property
     def n(self) -> int:
@@ -66,6 +70,15 @@ class Distribution:
             below += bar.n
         return self.bars[-1].high
 
+    @property
+    def absolute(self) -> Distribution:
+        """The same without signs."""
+        counted: dict[tuple[float, float], int] = defaultdict(int)
+        for bar in self.bars:
+            counted[(-bar.high, -bar.low) if bar.low < 0 else (bar.low, bar.high)] += bar.n
+        bars = (Bar(low, high, n) for (low, high), n in sorted(counted.items()))
+        return Distribution(tuple(bars), self.total - 2 * self.below_zero)
+
     def within(self, low: float, high: float) -> int:
         """How many lie between two edges."""
         return sum(bar.n for bar in self.bars if low <= bar.low and bar.high <= high)
@@ -81,5 +94,6 @@ class Distribution:
 
 def of(counts: Mapping[str, tuple[int, float]]) -> Distribution:
     """The distribution of what was counted: by interval how many, and the sum of their seconds."""
-    bars = [Bar(*bounds(key), n) for key, (n, _) in counts.items() if n]
-    return Distribution(tuple(sorted(bars, key=lambda bar: bar.low)), sum(seconds for _, seconds in counts.values()))
+    bars = sorted((Bar(*bounds(key), n) for key, (n, _) in counts.items() if n), key=lambda bar: bar.low)
+    below_zero = sum(seconds for key, (_, seconds) in counts.items() if key.startswith("-"))
+    return Distribution(tuple(bars), sum(seconds for _, seconds in counts.values()), below_zero)

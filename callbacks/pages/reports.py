@@ -1,0 +1,242 @@
+"""Reports: what became of callbacks in a period, beside the one before; every table also as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from callbacks.pages.access import looks
+from callbacks.reporting import charts, export, figures, periods, reading
+from callbacks.reporting.counting import What
+from callbacks.reporting.periods import BadPeriod, Period
+from callbacks.reporting.tables import Cell, Table, Value
+from services import people
+
+DAY, WEEK, SERVICE = "day", "week", "service"
+BY = {DAY: gettext_lazy("Day"), WEEK: gettext_lazy("Week"), SERVICE: gettext_lazy("Service")}
+# More columns than that are told by week.
+MOST_COLUMNS = 62
+# The bars of a distribution begin and end there: seconds.
+LATE_EDGES = (-1800, -600, -300, -60, -30, 0, 30, 60, 120, 300, 600, 1800)
+ERROR_EDGES = (-1800, -600, -300, -120, -60, -30, 0, 30, 60, 120, 300, 600, 1800)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an address asks for, as far as this person may see it; `services` None: all there are."""
+
+    period: Period
+    by: str
+    service: str
+    services: frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table with its bars: how long now and before, in percent."""
+
+    cells: list[Cell]
+    bar: int | None = None
+    bar_before: int | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table as the page shows it."""
+
+    table: Table
+    rows: list[Row]
+    hint: str = ""
+    csv_url: str = ""
+    chart: charts.Columns | None = None
+    chart_legend: tuple[str, ...] = ()
+    heat: list[tuple[str, list[tuple[Value, int]]]] = field(default_factory=list)
+
+
+@require_safe
+@looks
+def reports(request: HttpRequest) -> HttpResponse:
+    """The figures of a period beside those of the period before."""
+    now = timezone.now()
+    names = sorted(_names(request.user))
+    context: dict[str, Any] = {
+        "title": _("Reports"),
+        "choices": [(name, label) for name, (label, _days) in periods.CHOICES.items()],
+        "custom": periods.CUSTOM,
+        "by_choices": BY.items(),
+        "services": names,
+        "given": {name: request.GET.get(name, "") for name in ("period", "from", "to", "by", "service")},
+        "fresh": reading.fresh(now),
+    }
+    try:
+        asked = _asked(request, names, now)
+    except BadPeriod as error:
+        return render(request, "reports/page.html", context | {"error": str(error)})
+    tables = _tables(asked)
+    query = urlencode(
+        {key: value for key in ("period", "from", "to", "by", "service") if (value := request.GET.get(key))}
+    )
+    sections = {name: _section(table, query) for name, table in tables.tables.items()}
+    return render(
+        request,
+        "reports/page.html",
+        context
+        | {
+            "asked": asked,
+            "chosen": {"period": asked.period.name, "by": asked.by},
+            "sections": {name: _drawn(name, section, tables) for name, section in sections.items()},
+            "nothing": not tables.now.by_what,
+            "facts_url": f"{reverse('reports-facts')}?{query}",
+        },
+    )
+
+
+@require_safe
+@looks
+def table(request: HttpRequest, name: str) -> HttpResponse:
+    """One table of the same report as CSV, with the figures as they are."""
+    now = timezone.now()
+    try:
+        asked = _asked(request, sorted(_names(request.user)), now)
+    except BadPeriod as error:
+        raise Http404(str(error)) from None
+    found = _tables(asked).tables.get(name)
+    if found is None:
+        raise Http404
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(column.label for column in found.columns)
+    writer.writerows([export.plain(value) for value in row] for row in found.rows)
+    days = asked.period.days
+    return _file(written.getvalue(), f"{name}-{days.first}-{days.last}.csv")
+
+
+@require_safe
+@looks
+def facts(request: HttpRequest) -> HttpResponseBase:
+    """The reporting fields of every callback that ended in the period, as CSV, streamed."""
+    try:
+        asked = _asked(request, sorted(_names(request.user)), timezone.now())
+    except BadPeriod as error:
+        raise Http404(str(error)) from None
+    start, end = export.between(asked.period.days)
+    lines = export.csv_lines(export.facts(start=start, end=end, services=asked.services))
+    return _file(lines, f"callbacks-{asked.period.days.first}-{asked.period.days.last}.csv")
+
+
+def _file(content: str | Iterable[str], name: str) -> Any:
+    kind = "text/csv; charset=utf-8"
+    response = (
+        HttpResponse(content, content_type=kind)
+        if isinstance(content, str)
+        else StreamingHttpResponse(content, content_type=kind)
+    )
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _names(user: User | AnonymousUser) -> list[str]:
+    return list(people.visible(user).values_list("name", flat=True))
+
+
+def _asked(request: HttpRequest, names: list[str], now: datetime) -> Asked:
+    """Raises BadPeriod. A service that this person may not see is one of which there is nothing."""
+    period = periods.read(request.GET, timezone.localtime(now, timezone.get_default_timezone()).date())
+    by = request.GET.get("by") or DAY
+    if by not in BY:
+        raise BadPeriod(_("Figures can be told by %(known)s.") % {"known": ", ".join(BY)})
+    if by == DAY and len(period.days) > MOST_COLUMNS:
+        by = WEEK
+    service = request.GET.get("service", "").replace("\0", "")
+    limited = people.is_limited(request.user)
+    if service:
+        services = frozenset({service}) & frozenset(names) if limited else frozenset({service})
+    else:
+        services = frozenset(names) if limited else None
+    return Asked(period, by, service, services)
+
+
+@dataclass(frozen=True)
+class Tables:
+    tables: dict[str, Table]
+    now: reading.Counts
+
+
+def _tables(asked: Asked) -> Tables:
+    """Every table of a report, in seven statements at most."""
+    days, then = asked.period.days, asked.period.before
+    now = reading.totals(days, asked.services)
+    before = reading.totals(then, asked.services) if then else None
+    if asked.by == SERVICE:
+        earlier = reading.by_service(then, asked.services) if then else None
+        course = figures.services(reading.by_service(days, asked.services), earlier)
+    else:
+        known = (then, reading.by_day(then, asked.services)) if then else None
+        course = figures.course(asked.by, days, reading.by_day(days, asked.services), known)
+    handled = reading.by_agent(then, asked.services) if then else None
+    made = (
+        figures.funnel(now, before),
+        figures.refused(now, before),
+        course,
+        figures.outcomes(now, before),
+        figures.promises(now, before),
+        figures.waits(now, before),
+        figures.results(now, before),
+        figures.tries(now, before),
+        figures.detection(now, before),
+        figures.said(now, before),
+        figures.estimates(now, before),
+        figures.agents(reading.by_agent(days, asked.services), handled),
+        figures.load(What.REQUESTED, now),
+        figures.load(What.RUNG, now),
+    )
+    return Tables({each.name: each for each in made}, now)
+
+
+# Tables of counts, whose second column is drawn as bars beside the fourth.
+_BARS = frozenset({"funnel", "refused", "outcomes", "attempts", "tries", "detection", "said"})
+
+
+def _section(table: Table, query: str) -> Section:
+    lengths: list[tuple[int | None, int | None]] = [(None, None)] * len(table.rows)
+    if table.name in _BARS:
+        lengths = list(charts.bars(table, 1, 3))
+    rows = [Row(cells, *length) for cells, length in zip(table.cells, lengths, strict=True)]
+    return Section(table, rows, csv_url=f"{reverse('reports-table', args=[table.name])}?{query}")
+
+
+def _drawn(name: str, section: Section, tables: Tables) -> Section:
+    """A section with its chart, where it has one beside its table."""
+    table, rows, url = section.table, section.rows, section.csv_url
+    if name == "course":
+        legend = (_("accepted"), _("connected"), _("accepted before"))
+        chart = charts.columns(table, whole=2, inner=5, before=7)
+        return Section(table, rows, csv_url=url, chart=chart, chart_legend=legend)
+    if name == "promises":
+        bars = tables.now.distribution(What.RING_LATE).grouped(LATE_EDGES)
+        return Section(table, rows, csv_url=url, chart=charts.histogram(figures.intervals(bars)))
+    if name == "estimates":
+        bars = tables.now.distribution(What.EWT).grouped(ERROR_EDGES)
+        return Section(table, rows, csv_url=url, chart=charts.histogram(figures.intervals(bars)))
+    if name in {"requests", "calls"}:
+        levels = charts.levels(table)
+        heat = [
+            (str(row[0]), list(zip(row[1:], level, strict=True))) for row, level in zip(table.rows, levels, strict=True)
+        ]
+        return Section(table, rows, csv_url=url, heat=heat)
+    return section
