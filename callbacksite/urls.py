@@ -5,7 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from callbacks.demo_views import page as demo_page
-from callbacks.pages import account, pauses, reports
+from callbacks.pages import account, agents, calendar, pauses, reports
 from callbacks.pages.board import board
 from callbacks.push.views import answer
 from callbacks.status.views import notifications, resend
@@ -23,9 +23,16 @@ urlpatterns = [
     path("account/lost-password/sent/", account.lost_password_sent, name="password-reset-sent"),
     path("account/new-password/<uidb64>/<token>/", account.NewPassword.as_view(), name="password-reset-confirm"),
     path("board/", board, name="board"),
+    path("agents/", agents.listed, name="agents"),
+    path("agents/<int:agent_id>/", agents.one, name="agent"),
+    path("agents/<int:agent_id>/state/", agents.force, name="agent-force"),
+    path("agents/<int:agent_id>/release/", agents.release, name="agent-release"),
     path("callbacks/", include("callbacks.urls")),
     path("jobs/", include("callbacks.jobs.urls")),
     path("a/<str:callback_id>/<str:signature>/", answer, name="answer"),
+    path("calendar/", calendar.calendar, name="calendar"),
+    path("calendar/block/", calendar.block, name="calendar-block"),
+    path("calendar/unblock/", calendar.unblock, name="calendar-unblock"),
     path("pauses/", pauses.pauses, name="pauses"),
     path("pauses/banner/", pauses.watch, name="pauses-banner"),
     path("pauses/ask/", pauses.ask, name="pauses-ask"),

@@ -6,7 +6,7 @@ block, and no two people write overlapping ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -48,6 +48,14 @@ class Unchanged(Refused):
         self.found = found
 
 
+class Changed(Refused):
+    """It is not as it was seen; `found` are the blocks that are there."""
+
+    def __init__(self, found: list[SlotBlock]) -> None:
+        super().__init__()
+        self.found = found
+
+
 def whole_slots(plan: Plan, start: datetime, end: datetime) -> Stretch:
     """From the beginning of the first slot to the end of the last of which a part lies in [start, end)."""
     last = slot_of(end - timedelta.resolution, plan.minutes, plan.zone)
@@ -83,10 +91,19 @@ def block(
     return new
 
 
-def unblock(service: ConfiguredService, start: datetime, end: datetime, *, actor: str, now: datetime) -> None:
+def unblock(
+    service: ConfiguredService,
+    start: datetime,
+    end: datetime,
+    *,
+    actor: str,
+    now: datetime,
+    seen: Collection[int] | None = None,
+) -> None:
     """Let the slots of which a part lies in [start, end) be booked again; blocks that reach beyond keep the rest.
 
-    Raises TooLong, Unchanged where nothing of it is blocked, offices.Unreadable, OperationalError.
+    `seen` are the primary keys of the blocks that somebody saw there and wants to end. Raises TooLong, Unchanged where
+    nothing of it is blocked, Changed where other blocks are there, offices.Unreadable, OperationalError.
     """
     plan = offices.plan_of(service)
     _check(start, end)
@@ -96,6 +113,8 @@ def unblock(service: ConfiguredService, start: datetime, end: datetime, *, actor
         found = within(service.pk, start, end)
         if not found:
             raise Unchanged([])
+        if seen is not None and {each.pk for each in found} != set(seen):
+            raise Changed(found)
         left = [
             _block(service, rest, each.reason, each.actor, each.at)
             for each in found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,37 +41,44 @@ def occupancy(service: ConfiguredService, start: datetime, end: datetime, *, now
     Two statements, for any stretch of time; a third where nothing was booked so far. Raises offices.Unreadable.
     """
     plan = offices.plan_of(service, among=offices.all_of_them())
-    return _uses({service.pk: plan}, start, end, now)[service.pk]
+    return uses({service.pk: plan}, start, end, now=now)[service.pk]
 
 
 def occupancies(
     services: Iterable[ConfiguredService], start: datetime, end: datetime, *, now: datetime
 ) -> dict[int, list[SlotUse]]:
     """The same for many, by primary key and by as many statements; without those that cannot be read."""
+    return uses(plans(services), start, end, now=now)
+
+
+def plans(services: Iterable[ConfiguredService]) -> dict[int, Plan]:
+    """What these services promise, by primary key, in one statement; without those that cannot be read."""
     among = offices.all_of_them()
-    plans: dict[int, Plan] = {}
+    found: dict[int, Plan] = {}
     for service in services:
         try:
-            plans[service.pk] = offices.plan_of(service, among=among)
+            found[service.pk] = offices.plan_of(service, among=among)
         except Unreadable:
             # Its own page and the audit say what is wrong with it; the others are shown all the same.
             continue
-    return _uses(plans, start, end, now)
+    return found
 
 
-def _uses(plans: dict[int, Plan], start: datetime, end: datetime, now: datetime) -> dict[int, list[SlotUse]]:
-    # What was booked longer ago is not counted any more.
+def uses(plans: Mapping[int, Plan], start: datetime, end: datetime, *, now: datetime) -> dict[int, list[SlotUse]]:
+    """The slots of services whose plans have been read, by primary key; what began over a day ago is left out."""
     start = max(start, now - KEPT)
     found = taken(plans, start, end)
     return {service_id: _of(plan, found[service_id], start, end) for service_id, plan in plans.items()}
 
 
 def _of(plan: Plan, found: Taken, start: datetime, end: datetime) -> list[SlotUse]:
-    uses = []
+    found_uses = []
     for slot in slots(start, end, plan.minutes, plan.zone):
         opens = plan.opens_in(slot)
         limit = 0 if opens is None else plan.limit_by_default if plan.capacity is None else plan.capacity.at(opens)
         block = found.block_of(slot)
         booked = found.places.get(slot.start, 0)
-        uses.append(SlotUse(slot.start, slot.end, booked, limit, block.reason if block else "", opens is not None))
-    return uses
+        found_uses.append(
+            SlotUse(slot.start, slot.end, booked, limit, block.reason if block else "", opens is not None)
+        )
+    return found_uses

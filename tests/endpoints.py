@@ -53,6 +53,10 @@ PAGES = {
     # Who has the link has the mailbox; an old one is told so.
     "account/new-password/<uidb64>/<token>/": Page(EVERYBODY, sends={"uidb64": "MQ", "token": "old"}),
     "board/": Page(LOOK),
+    "agents/": Page(LOOK),
+    "agents/<int:agent_id>/": Page(LOOK),
+    "agents/<int:agent_id>/state/": Page(ACT, "POST"),
+    "agents/<int:agent_id>/release/": Page(ACT, "POST"),
     "callbacks/": Page(LOOK),
     "callbacks/<slug:callback_id>/": Page(LOOK),
     "callbacks/<slug:callback_id>/acts/": Page(ACT),
@@ -71,6 +75,9 @@ PAGES = {
     "jobs/cancel/": Page(ACT, "POST"),
     "jobs/cancel/start/": Page(ACT, "POST"),
     "jobs/export/": Page(LOOK, "POST"),
+    "calendar/": Page(LOOK),
+    "calendar/block/": Page(ACT, "POST", {"service": "voice-userterm-immediate"}),
+    "calendar/unblock/": Page(ACT, "POST", {"service": "voice-userterm-immediate"}),
     "pauses/": Page(LOOK),
     # For whom there is no banner it is empty, so that nobody is led away from a form.
     "pauses/banner/": Page(EVERYBODY),
@@ -91,6 +98,7 @@ PAGES = {
     "desk/not-ready/": Page(SIGNED_IN, "POST"),
     "desk/log-out/": Page(SIGNED_IN, "POST"),
     "desk/place/": Page(SIGNED_IN, "POST"),
+    "desk/told/": Page(SIGNED_IN, "POST"),
     "desk/offer/accept/": Page(SIGNED_IN, "POST"),
     "desk/offer/reject/": Page(SIGNED_IN, "POST"),
     "desk/call/hold/": Page(SIGNED_IN, "POST"),

@@ -23,6 +23,8 @@ def navigation(context: dict[str, Any]) -> dict[str, Any]:
     if user.has_perm("callbacks.view_callback"):
         links.append(("Board", reverse("board")))
         links.append(("Callbacks", reverse("callback-list")))
+        links.append(("Calendar", reverse("calendar")))
+        links.append(("Agents", reverse("agents")))
         links.append(("Reports", reverse("reports")))
         links.append(("Estimates", reverse("estimates")))
         links.append(("Notifications", reverse("notifications")))
