@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -29,11 +28,14 @@ from services import people
 
 DAY, WEEK, SERVICE = "day", "week", "service"
 BY = {DAY: gettext_lazy("Day"), WEEK: gettext_lazy("Week"), SERVICE: gettext_lazy("Service")}
+CSV = "text/csv; charset=utf-8"
 # More columns than that are told by week.
 MOST_COLUMNS = 62
 # The bars of a distribution begin and end there: seconds.
 LATE_EDGES = (-1800, -600, -300, -60, -30, 0, 30, 60, 120, 300, 600, 1800)
 ERROR_EDGES = (-1800, -600, -300, -120, -60, -30, 0, 30, 60, 120, 300, 600, 1800)
+
+Response = TypeVar("Response", bound=HttpResponseBase)
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def table(request: HttpRequest, name: str) -> HttpResponse:
     writer.writerow(column.label for column in found.columns)
     writer.writerows([export.plain(value) for value in row] for row in found.rows)
     days = asked.period.days
-    return _file(written.getvalue(), f"{name}-{days.first}-{days.last}.csv")
+    return _named(HttpResponse(written.getvalue(), content_type=CSV), f"{name}-{days.first}-{days.last}.csv")
 
 
 @require_safe
@@ -136,16 +138,12 @@ def facts(request: HttpRequest) -> HttpResponseBase:
         raise Http404(str(error)) from None
     start, end = export.between(asked.period.days)
     lines = export.csv_lines(export.facts(start=start, end=end, services=asked.services))
-    return _file(lines, f"callbacks-{asked.period.days.first}-{asked.period.days.last}.csv")
+    days = asked.period.days
+    return _named(StreamingHttpResponse(lines, content_type=CSV), f"callbacks-{days.first}-{days.last}.csv")
 
 
-def _file(content: str | Iterable[str], name: str) -> Any:
-    kind = "text/csv; charset=utf-8"
-    response = (
-        HttpResponse(content, content_type=kind)
-        if isinstance(content, str)
-        else StreamingHttpResponse(content, content_type=kind)
-    )
+def _named(response: Response, name: str) -> Response:
+    """The answer as a file to be kept under this name."""
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
@@ -164,10 +162,8 @@ def _asked(request: HttpRequest, names: list[str], now: datetime) -> Asked:
         by = WEEK
     service = request.GET.get("service", "").replace("\0", "")
     limited = people.is_limited(request.user)
-    if service:
-        services = frozenset({service}) & frozenset(names) if limited else frozenset({service})
-    else:
-        services = frozenset(names) if limited else None
+    seen = frozenset(names) if limited else None
+    services = seen if not service else frozenset({service}) & (seen if seen is not None else {service})
     return Asked(period, by, service, services)
 
 

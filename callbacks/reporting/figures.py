@@ -40,10 +40,10 @@ def funnel(now: Counts, before: Before) -> Table:
         Step.REACHED: _("Reached"),
         Step.CONNECTED: _("Connected"),
     }
-    rows: list[tuple[Value, ...]] = [_compared(_("Offered"), offered, offered, before and _offered(before))]
+    rows: list[tuple[Value, ...]] = [_compared(_("Offered"), offered, offered, _offered(before) if before else None)]
     for step, word in words.items():
         n = now.n(What.FUNNEL, step)
-        rows.append(_compared(word, n, offered, before and before.n(What.FUNNEL, step)))
+        rows.append(_compared(word, n, offered, before.n(What.FUNNEL, step) if before else None))
     return Table("funnel", _("How far callbacks came"), _columns(_("Step"), _("Of offered")), rows)
 
 
@@ -80,7 +80,7 @@ def tries(now: Counts, before: Before) -> Table:
 
 def said(now: Counts, before: Before) -> Table:
     def words(choice: str) -> str:
-        return CHOICES[Choice(choice)] if choice in set(Choice) else choice
+        return str(CHOICES[Choice(choice)]) if choice in set(Choice) else choice
 
     return _counted("said", _("What agents said of their talks"), _("Disposition"), What.SAID, now, before, words)
 
@@ -271,7 +271,7 @@ def load(what: What, counts: Counts) -> Table:
     titles = {What.REQUESTED: _("When requests came"), What.RUNG: _("When customers were rung")}
     weekdays = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
     columns = (Column(_("Hour"), Kind.TEXT), *(Column(day, Kind.COUNT) for day in weekdays))
-    rows = [
+    rows: list[tuple[Value, ...]] = [
         (f"{hour:02d}:00", *(counts.n(what, f"{day * 24 + hour:03d}") for day in range(len(weekdays))))
         for hour in range(24)
     ]

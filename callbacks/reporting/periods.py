@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 DAY = timedelta(days=1)
 # Totals of days are kept for 400 days.
@@ -27,7 +31,7 @@ class Days:
     def __len__(self) -> int:
         return (self.last - self.first).days + 1
 
-    def __iter__(self):  # type: ignore[no-untyped-def]  # a generator of dates
+    def __iter__(self) -> Iterator[date]:
         return (self.first + number * DAY for number in range(len(self)))
 
     def moved(self, by: timedelta) -> Days:
@@ -76,7 +80,7 @@ def _last_month(today: date) -> Days:
     return Days(last.replace(day=1), last)
 
 
-CHOICES: dict[str, tuple[str, Callable[[date], Days]]] = {
+CHOICES: dict[str, tuple[StrOrPromise, Callable[[date], Days]]] = {
     "today": (gettext_lazy("Today"), _last(1)),
     "yesterday": (gettext_lazy("Yesterday"), lambda today: Days(today - DAY, today - DAY)),
     "7d": (gettext_lazy("Last 7 days"), _last(7)),

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import Min
@@ -112,16 +113,16 @@ def fresh(now: datetime) -> datetime:
     return min(oldest, now) if oldest else now
 
 
-def _courses(rows: list[tuple]) -> dict:  # type: ignore[type-arg]  # by day, or by service
-    found: dict = {}  # type: ignore[type-arg]
+def _courses(rows: list[tuple[Any, ...]]) -> dict[Any, Counts]:
+    found: dict[Any, dict[str, dict[str, tuple[int, float]]]] = {}
     for of_what, what, key, n in rows:
         found.setdefault(of_what, {}).setdefault(what, {})[key] = (int(n), 0.0)
     return {of_what: Counts(counts) for of_what, counts in found.items()}
 
 
-def _rows(statement: str, days: Days, services: Services) -> list[tuple]:  # type: ignore[type-arg]
+def _rows(statement: str, days: Days, services: Services) -> list[tuple[Any, ...]]:
     months, single = days.split()
-    asked = {
+    asked: dict[str, Any] = {
         "months": months,
         "days": single,
         "first": days.first,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from statistics import mean, quantiles
@@ -17,10 +17,10 @@ from pytest_django import Settings
 
 from callbacks import sweeps
 from callbacks.flow.states import Reason, State
-from callbacks.models import Attempt, Callback, CallbackFact, JournalEntry
+from callbacks.models import Attempt, Callback, JournalEntry
 from callbacks.reporting import distribution, periods, reading, refusals, sweep
 from callbacks.reporting.counting import Step, What
-from callbacks.reporting.models import AgentTotal, RefusalMark, ReportTotal
+from callbacks.reporting.models import AgentTotal, CallbackFact, RefusalMark, ReportTotal
 from callbacks.reporting.periods import BadPeriod, Days
 from scheduling.models import Total
 from telephony.models import Prediction
@@ -128,7 +128,7 @@ def test_what_agents_did(db: None, berlin: None) -> None:
     found = reading.by_agent(days, None)
     attempts = Attempt.objects.filter(party="agent")
     assert {name: each.connected for name, each in found.items()} == Counter(each.agent for each in attempts)
-    seconds: Counter[str] = Counter()
+    seconds: dict[str, float] = defaultdict(float)
     for each in attempts:
         assert each.ended_at
         assert each.answered_at
