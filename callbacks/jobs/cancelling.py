@@ -158,7 +158,7 @@ def _settle(job: Job, row_id: int, visible: Collection[str]) -> None:
             row.outcome = Outcome.GONE
         row.at = now
         row.save(update_fields=["outcome", "detail", "at"])
-        counted = {"done": F("done") + 1, "failed": F("failed") + (row.outcome not in JobRow.GOOD)}
+        counted = {"done": F("done") + 1, "failed": F("failed") + int(row.outcome not in JobRow.GOOD)}
         if not Job.objects.filter(pk=job.pk, claim=job.claim, state=Job.State.RUNNING).update(**counted):
             raise _Over
 

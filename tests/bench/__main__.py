@@ -18,6 +18,7 @@ MEASUREMENTS = {
     "routing": "An agent turns ready beside ten thousand who wait",
     "estimates": "What one who waits can expect beside ten thousand others",
     "queries": "Queries of the API beside a million callbacks",
+    "export": "Lists given out as files",
     "audit": "The audit",
     "admin": "The admin with a thousand services",
     "desk": "The agent desk's refresh, one worker of the web",
