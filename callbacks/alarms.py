@@ -6,23 +6,28 @@ figures (docs/monitoring.md), which know the same things.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from django.db import models
-from django.db.models import Count, Exists, Min, OuterRef
+from django.db.models import Count, Min, OuterRef, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from callbacks.models import AuditFinding, Callback
+from callbacks.standing import QueueNow, ServiceNow, just_now, queues
 from callbacks.status.models import StatusNotice
+from callbacks.templatetags.estimates import duration
 from callbacksite import health
-from services import pausing, people
+from callbacksite.health import Check
+from callbacksite.kept import Kept
+from services import people
 from telephony import brake
-from telephony.models import RoutePoint
+from telephony.models import DialCount, RoutePoint
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -52,19 +57,53 @@ class Alarm:
     since: datetime | None = None
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """What is wrong, whoever looks. Findings and parked notices are (how many, since when) of each service."""
+
+    checks: tuple[Check, ...]
+    trunks: tuple[RoutePoint, ...]
+    brakes: tuple[DialCount, ...]
+    findings: tuple[tuple[int | None, int, datetime, str], ...]
+    parked: tuple[tuple[str, int, datetime], ...]
+
+
 def alarms(now: datetime, user: User | AnonymousUser) -> list[Alarm]:
     """What this person should know of now, the gravest first.
 
     Of what belongs to a service only where they may see it; a dead process stops all of them, and is told to all.
+    What it says was read for everybody, no longer ago than a second.
     """
-    found = [*_processes(), *_trunks(user, now), *_brakes(user, now), *_findings(user), *_parked(user), *_paused(user)]
+    facts, standing = _just_now.get(now), just_now.get(now)
+    only = people.limits(user)
+    services = [each for each in standing.services if only is None or each.pk in only]
+    found = [
+        *_processes(facts),
+        *_trunks(facts, user),
+        *_brakes(facts, services, user),
+        *_waits(queues(standing, only)),
+        *_findings(facts, only),
+        *_parked(facts, services, only),
+        *_paused(services),
+    ]
     return sorted(found, key=lambda alarm: list(Kind).index(alarm.kind))
 
 
-def _processes() -> Iterator[Alarm]:
-    for check in health.of_others():
-        if not check.problem:
-            continue
+def _read(now: datetime) -> _Facts:
+    of_callback = Callback.objects.filter(pk=OuterRef("owner")).values("service")[:1]
+    findings = AuditFinding.objects.open().annotate(service=Subquery(of_callback)).values_list("service")
+    parked = StatusNotice.objects.filter(state=StatusNotice.State.PARKED).values_list("service_name")
+    return _Facts(
+        checks=tuple(check for check in health.of_others() if check.problem),
+        trunks=tuple(RoutePoint.objects.filter(unavailable_until__gt=now).select_related("switch").order_by("pk")),
+        brakes=tuple(brake.pulled(now)),
+        findings=tuple(findings.annotate(Count("owner", distinct=True), Min("first_seen"), Min("owner")).order_by()),
+        parked=tuple(parked.annotate(Count("pk"), Min("settled_at")).order_by()),
+    )
+
+
+def _processes(facts: _Facts) -> Iterator[Alarm]:
+    for check in facts.checks:
         group, _slash, name = check.name.partition("/")
         if group == health.TELEPHONY:
             text = (
@@ -81,70 +120,78 @@ def _processes() -> Iterator[Alarm]:
             yield Alarm(Kind.PROCESS, text, since=check.since)
 
 
-def _trunks(user: User | AnonymousUser, now: datetime) -> Iterator[Alarm]:
-    for point in RoutePoint.objects.filter(unavailable_until__gt=now).select_related("switch").order_by("pk"):
+def _trunks(facts: _Facts, user: User | AnonymousUser) -> Iterator[Alarm]:
+    may_open = user.is_staff and user.has_perm("telephony.view_routepoint")
+    for point in facts.trunks:
         text = ngettext(
             "Trunk %(name)s could not carry a call. It is tried again soon.",
             "Trunk %(name)s could not carry %(count)d calls in a row. It is tried again soon.",
             point.failures,
         ) % {"name": point, "count": point.failures}
-        may_open = user.has_perm("telephony.view_routepoint")
         yield Alarm(Kind.TRUNK, text, reverse("admin:telephony_routepoint_change", args=[point.pk]) if may_open else "")
 
 
-def _brakes(user: User | AnonymousUser, now: datetime) -> Iterator[Alarm]:
-    pulled = brake.pulled(now)
-    if not pulled:
-        return
-    known = set(people.visible(user).values_list("name", flat=True))
+def _brakes(facts: _Facts, services: Collection[ServiceNow], user: User | AnonymousUser) -> Iterator[Alarm]:
+    known = {service.name for service in services}
     url = reverse("dialled") if user.has_perm("telephony.view_dialcount") else ""
-    for row in pulled:
+    for row in facts.brakes:
         if row.service and row.service not in known:
             continue
-        said = {"count": row.allowed, "service": row.service}
         in_hour = row.period == row.Period.HOUR
         if row.service and in_hour:
-            text = _("Service %(service)s: %(count)d were dialled in this hour, which is all that may be.") % said
+            text = _("Service %(service)s: %(count)d were dialled in this hour, which is all that may be.")
         elif row.service:
-            text = _("Service %(service)s: %(count)d were dialled today, which is all that may be.") % said
+            text = _("Service %(service)s: %(count)d were dialled today, which is all that may be.")
         elif in_hour:
-            text = _("All services: %(count)d were dialled in this hour, which is all that may be.") % said
+            text = _("All services: %(count)d were dialled in this hour, which is all that may be.")
         else:
-            text = _("All services: %(count)d were dialled today, which is all that may be.") % said
-        yield Alarm(Kind.BRAKE, text, url, row.pulled_at)
+            text = _("All services: %(count)d were dialled today, which is all that may be.")
+        yield Alarm(Kind.BRAKE, text % {"count": row.allowed, "service": row.service}, url, row.pulled_at)
 
 
-def _findings(user: User | AnonymousUser) -> Iterator[Alarm]:
-    rows = AuditFinding.objects.open()
-    if people.is_limited(user):
-        rows = rows.filter(Exists(Callback.objects.visible_to(user).filter(pk=OuterRef("owner"))))
-    found = rows.aggregate(count=Count("owner", distinct=True), since=Min("first_seen"), owner=Min("owner"))
-    if not (count := found["count"]):
+def _waits(found: Iterable[QueueNow]) -> Iterator[Alarm]:
+    for queue in found:
+        if not queue.is_too_long or queue.wait is None:
+            continue
+        said = {"name": queue.name, "limit": duration(queue.limit), "ewt": duration(queue.wait.ewt)}
+        if queue.wait.ewt is None:
+            text = _("Queue %(name)s: callbacks wait, and nobody is logged in who could take them.")
+        else:
+            text = _("Queue %(name)s: a new callback would wait %(ewt)s, more than %(limit)s.")
+        yield Alarm(Kind.EWT, text % said, f"{reverse('agents')}?queue={quote(queue.name)}")
+
+
+def _findings(facts: _Facts, only: Collection[int] | None) -> Iterator[Alarm]:
+    rows = [row for row in facts.findings if only is None or row[0] in only]
+    if not rows:
         return
+    count = sum(row[1] for row in rows)
     text = ngettext("%(count)d callback needs attention.", "%(count)d callbacks need attention.", count)
-    url = reverse("callback-detail", args=[found["owner"]]) if count == 1 else f"{reverse('callback-list')}#attention"
-    yield Alarm(Kind.FINDING, text % {"count": count}, url, found["since"])
+    # One that has a page is shown there; one whose callback is gone, on the list with the others.
+    is_one = count == 1 and rows[0][0] is not None
+    url = reverse("callback-detail", args=[rows[0][3]]) if is_one else f"{reverse('callback-list')}#attention"
+    yield Alarm(Kind.FINDING, text % {"count": count}, url, min(row[2] for row in rows))
 
 
-def _parked(user: User | AnonymousUser) -> Iterator[Alarm]:
-    rows = StatusNotice.objects.filter(state=StatusNotice.State.PARKED)
-    if people.is_limited(user):
-        rows = rows.filter(service_name__in=people.visible(user).values("name"))
-    found = rows.aggregate(count=Count("pk"), since=Min("settled_at"))
-    if count := found["count"]:
-        text = ngettext(
-            "%(count)d status notification could not be delivered and is parked.",
-            "%(count)d status notifications could not be delivered and are parked.",
-            count,
-        )
-        yield Alarm(Kind.PARKED, text % {"count": count}, reverse("notifications"), found["since"])
-
-
-def _paused(user: User | AnonymousUser) -> Iterator[Alarm]:
-    paused = pausing.paused_services()
-    if not paused:
+def _parked(facts: _Facts, services: Collection[ServiceNow], only: Collection[int] | None) -> Iterator[Alarm]:
+    names = {service.name for service in services}
+    rows = [row for row in facts.parked if only is None or row[0] in names]
+    if not rows:
         return
-    names = list(people.visible(user).filter(pk__in=paused).order_by("name").values_list("name", flat=True))
+    count = sum(row[1] for row in rows)
+    text = ngettext(
+        "%(count)d status notification could not be delivered and is parked.",
+        "%(count)d status notifications could not be delivered and are parked.",
+        count,
+    )
+    yield Alarm(Kind.PARKED, text % {"count": count}, reverse("notifications"), min(row[2] for row in rows))
+
+
+def _paused(services: Iterable[ServiceNow]) -> Iterator[Alarm]:
+    names = [service.name for service in services if service.is_paused]
     if names:
         text = ngettext("Service %(names)s is paused.", "Services %(names)s are paused.", len(names))
-        yield Alarm(Kind.PAUSED, text % {"names": ", ".join(names)})
+        yield Alarm(Kind.PAUSED, text % {"names": ", ".join(names)}, reverse("pauses"))
+
+
+_just_now = Kept(_read)

@@ -8,24 +8,25 @@ from functools import cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from callbacksite import live
-from telephony import agents, lease, upwards
-from telephony.models import Agent
+from telephony import agents, forcing, lease, upwards
+from telephony.models import Agent, ForcedChange
 from telephony.upwards import Description, DeskStage, Handled
 
 HEADINGS = {
-    DeskStage.OFFER: "Offer",
-    DeskStage.RINGING: "Your phone rings",
-    DeskStage.CALLING: "Calling the customer",
-    DeskStage.JOINING: "Connecting",
-    DeskStage.TALKING: "Talking",
-    DeskStage.HELD: "On hold",
-    DeskStage.DISPOSITION: "What came of it?",
-    DeskStage.OVER: "The call is over",
+    DeskStage.OFFER: _("Offer"),
+    DeskStage.RINGING: _("Your phone rings"),
+    DeskStage.CALLING: _("Calling the customer"),
+    DeskStage.JOINING: _("Connecting"),
+    DeskStage.TALKING: _("Talking"),
+    DeskStage.HELD: _("On hold"),
+    DeskStage.DISPOSITION: _("What came of it?"),
+    DeskStage.OVER: _("The call is over"),
 }
 # What the agent has to react to at once: sounds and blinks until they do.
 CALLS_FOR = (DeskStage.OFFER, DeskStage.RINGING)
@@ -35,15 +36,21 @@ TALKS = (DeskStage.TALKING, DeskStage.HELD)
 
 # Whether somebody listens to the switch of the phone that rings for an agent.
 _LISTENING = Exists(lease.live_switches().filter(pk=Coalesce(OuterRef("place__switch"), OuterRef("switch"))))
+# What supervisors set and the agent has not read: how old it may be is looked at when there is one.
+_UNTOLD = Subquery(ForcedChange.objects.filter(agent=OuterRef("pk"), told_at=None).order_by("-pk").values("pk")[:1])
 
 
 @dataclass(frozen=True)
 class Desk:
-    """The agent, the owner that they have or whose call they wrap up, and whether the switch of their phone is live."""
+    """The agent, the owner that they have or whose call they wrap up, and whether the switch of their phone is live.
+
+    `forced` is what a supervisor set, until the agent has read it.
+    """
 
     agent: Agent
     listening: bool
     call: Description | None
+    forced: ForcedChange | None = None
 
     @property
     def owner(self) -> str:
@@ -64,7 +71,7 @@ class Desk:
 
     @property
     def heading(self) -> str:
-        return HEADINGS[self.stage] if self.stage else ""
+        return str(HEADINGS[self.stage]) if self.stage else ""
 
     @property
     def title(self) -> str:
@@ -94,7 +101,10 @@ class Desk:
 def read(user: int | None, now: datetime) -> Desk | None:
     """The desk of a user as it is now; None where they have none."""
     agent = (
-        Agent.objects.select_related("switch", "place__switch").annotate(listening=_LISTENING).filter(user=user).first()
+        Agent.objects.select_related("switch", "place__switch")
+        .annotate(listening=_LISTENING, untold=_UNTOLD)
+        .filter(user=user)
+        .first()
     )
     if agent is None:
         return None
@@ -102,7 +112,8 @@ def read(user: int | None, now: datetime) -> Desk | None:
     call = upwards.owner().describe(owner, now) if owner else None
     # Between the reservation and the moment at which its owner hears of it there is nothing to say yet.
     is_new = agent.state == Agent.State.RESERVED and not agent.release_as
-    return Desk(agent, agent.listening, None if is_new and call and call.stage == DeskStage.OVER else call)
+    call = None if is_new and call and call.stage == DeskStage.OVER else call
+    return Desk(agent, agent.listening, call, forcing.untold(agent, now) if agent.untold else None)
 
 
 def version(user: int, now: datetime) -> str:
@@ -124,8 +135,23 @@ def _glance() -> tuple[str, tuple[Any, ...]]:
     Compiled once: making it anew of a query for every refresh would cost more than all the rest of the answer.
     """
     shown = ("reserved_for", "wrap_up_for", "reservation", "name", "state", "reason", "state_since", "next_state")
-    rest = ("next_reason", "wrap_up_until", "release_as", "sip_address", "place__name", "place__phone", "listening")
-    query = Agent.objects.annotate(listening=_LISTENING).order_by().filter(user=-1).values_list(*shown, *rest).query
+    rest = (
+        "next_reason",
+        "wrap_up_until",
+        "release_as",
+        "sip_address",
+        "place__name",
+        "place__phone",
+        "listening",
+        "untold",
+    )
+    query = (
+        Agent.objects.annotate(listening=_LISTENING, untold=_UNTOLD)
+        .order_by()
+        .filter(user=-1)
+        .values_list(*shown, *rest)
+        .query
+    )
     statement, parameters = query.sql_with_params()
     return statement, tuple(parameters)
 

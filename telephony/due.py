@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from scheduling.tick import Sources
-from telephony import access, agents, brake, calls, converge, inbound, matching, plans, upwards
+from telephony import access, agents, brake, calls, converge, forcing, inbound, matching, plans, upwards
 from telephony.models import Agent, Call, Leg, UnconfirmedDeletion
 from telephony.switch import LegState
 
@@ -99,7 +99,7 @@ SOURCES = Sources(
         *(kick_unsettled, end_silent, end_wrap_ups, expire_reservations, carry_out_releases),
         *(look_after_arrived, adopt_entries, go_on_with_targets, match_all),
     ],
-    slow=[end_on_unreachable, drop_ownerless, access.delete_expired, brake.sweep],
+    slow=[end_on_unreachable, drop_ownerless, access.delete_expired, brake.sweep, forcing.sweep],
     live=[
         *(kick_unsettled_live, end_silent, expire_reservations, carry_out_releases),
         *(look_after_arrived, go_on_with_targets, match_all),

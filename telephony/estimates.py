@@ -6,17 +6,21 @@ The arithmetic is in `telephony.ewt`, what it needs is read by `telephony.situat
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.kinds import BadValue
 from telephony import matching
 from telephony.ewt import Correction, Estimate, Expectation, Starts
 from telephony.measures import Figure, measure
 from telephony.models import Agent, QueueEntry, QueueMeasure
 from telephony.queueplace import QueuePlace
-from telephony.situation import Situation, new_place, place_of, stated_place
+from telephony.situation import Place, Situation, new_place, place_of, situation, situations, stated_place
 
-__all__ = ["Forecast", "Position", "estimate", "for_starts", "forecast", "measure", "position"]
+__all__ = ["Forecast", "Position", "estimate", "for_starts", "forecast", "measure", "of_new", "position"]
 
 # The wait of the last starts is stored again when it has changed by that much.
 WORTH_STORING = timedelta(seconds=1)
@@ -58,7 +62,31 @@ def estimate(queue: str, target: str, *, now: datetime, owner: str | None = None
     """
     entry = QueueEntry.objects.filter(pk=owner).first() if owner else None
     place = place_of(entry, now) if entry else new_place(queue, target, priority)
-    return _estimate(Situation(place, now))
+    return _estimate(situation(place, now))
+
+
+# A queue, the text of the option `_target`, and a priority.
+Joining = tuple[str, str, int]
+
+
+def of_new(lines: Sequence[Joining], *, now: datetime, seconds: float) -> dict[Joining, Estimate]:
+    """What a new one could expect in these lines: in their order, of as many as can be worked out in so many seconds.
+
+    At least of one; one whose target cannot be read is left out. Two statements, and one for each priority among them.
+    """
+    until = time.monotonic() + seconds
+    places: dict[Joining, Place] = {}
+    for line in lines:
+        with suppress(BadValue):
+            places[line] = new_place(*line)
+    found: dict[Joining, Estimate] = {}
+    if not places:
+        return found
+    for line, each in zip(places, situations(list(places.values()), now), strict=True):
+        found[line] = _estimate(each)
+        if time.monotonic() >= until:
+            break
+    return found
 
 
 def for_starts(queue: str, target: str, *, now: datetime, priority: int = 0) -> Starts:
@@ -66,11 +94,11 @@ def for_starts(queue: str, target: str, *, now: datetime, priority: int = 0) -> 
 
     The wait is stored as the last known one whenever it has changed, while somebody is logged in.
     """
-    situation = Situation(new_place(queue, target, priority), now)
-    last_known = situation.last_start or timedelta()
-    starts = Starts(situation.outlook, last_known)
+    found = situation(new_place(queue, target, priority), now)
+    last_known = found.last_start or timedelta()
+    starts = Starts(found.outlook, last_known)
     next_one = starts.ewt(already_started=0)
-    if situation.expected and (situation.last_start is None or abs(next_one - last_known) >= WORTH_STORING):
+    if found.expected and (found.last_start is None or abs(next_one - last_known) >= WORTH_STORING):
         stored = QueueMeasure(
             queue=queue, what=QueueMeasure.What.START, seconds=next_one.total_seconds(), measured_at=now
         )
@@ -86,7 +114,7 @@ def position(owner: str, *, now: datetime) -> Position | None:
     if entry is None:
         return None
     place = place_of(entry, now)
-    expected = _estimate(Situation(place, now))
+    expected = _estimate(situation(place, now))
     ready = (
         entry.granted
         or Agent.objects.filter(reserved_for=owner).exists()
@@ -104,10 +132,10 @@ def position(owner: str, *, now: datetime) -> Position | None:
 
 def forecast(owner: str, place: QueuePlace, *, now: datetime) -> Forecast | None:
     """What an owner that takes a place can expect; None while nobody is logged in for it. Raises BadValue."""
-    situation = Situation(stated_place(owner, place, now), now)
-    if situation.expected is None:
+    found = situation(stated_place(owner, place, now), now)
+    if found.expected is None:
         return None
-    return Forecast(_estimate(situation), situation.expected, situation.correction, situation.reach)
+    return Forecast(_estimate(found), found.expected, found.correction, found.reach)
 
 
 def _estimate(situation: Situation) -> Estimate:

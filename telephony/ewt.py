@@ -13,7 +13,7 @@ Lines that share agents compete: those ahead in any of them count, as far as age
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -225,7 +225,7 @@ class _Crew:
         self._free_at: list[float] = []
         # How many are on a call of each age, and how many begin one at each step.
         self._aged: defaultdict[int, float] = defaultdict(float)
-        self._begun: Counter[int] = Counter()
+        self._begun: defaultdict[int, int] = defaultdict(int)
         self._likely: list[float] = []
 
     def add(self, agents: AgentsNow) -> None:
@@ -241,7 +241,8 @@ class _Crew:
     def join(self, other: _Crew) -> None:
         self._number += other._number
         self._free_at += other._free_at
-        self._begun.update(other._begun)
+        for first, begun in other._begun.items():
+            self._begun[first] += begun
         for age, number in other._aged.items():
             self._aged[age] += number
 

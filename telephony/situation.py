@@ -1,11 +1,11 @@
 """How things stand for one who waits, or is about to: the lines, the agents and the measures, made ready for `ewt`.
 
-Three statements, however many wait.
+A few statements, however many wait.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -131,15 +131,12 @@ class Situation:
     `expected` is what it has to expect, and `outlook` says so; both are None while nobody is logged in for it.
     """
 
-    def __init__(self, place: Place, now: datetime) -> None:
+    def __init__(self, place: Place, read: _Read) -> None:
         self._place = place
-        self._groups = _groups(place.rank, now)
-        own: list[Line] = [(place.queue, span.keys) for span in place.spans]
-        lines = frozenset({*self._groups, *own})
-        keys = frozenset().union(*(line_keys for _, line_keys in lines))
-        self._figures = measures.figures({queue for queue, _ in lines}, now)
-        self._agents = _agents(workforce.at_work(keys, now), lines)
-        self._lines = own
+        self._groups = read.groups[place.rank]
+        self._figures = read.figures
+        self._agents = read.agents
+        self._lines = _lines_of(place)
         self.outlook, self.expected = self._best()
 
     @property
@@ -199,6 +196,37 @@ class Situation:
             each: _measured(self._figures[each[0]], self._groups.get(each, _Group())) for each in {*self._groups, line}
         }
         return Outlook(line, ahead, self._agents, known)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read for some places: who waits, as each rank sees them, what was measured, and who works."""
+
+    groups: Mapping[routing.Rank, Mapping[Line, _Group]]
+    figures: Mapping[str, Mapping[str, Figure]]
+    agents: list[AgentsNow]
+
+
+def situation(place: Place, now: datetime) -> Situation:
+    """How things stand for one place; three statements."""
+    return next(situations([place], now))
+
+
+def situations(places: Sequence[Place], now: datetime) -> Iterator[Situation]:
+    """How things stand for several places, in their order: two statements, and one for each rank of theirs.
+
+    Each is worked out when it is asked for, which takes longer than what was read for all.
+    """
+    groups = {rank: _groups(rank, now) for rank in {place.rank for place in places}}
+    lines = frozenset(line for place in places for line in _lines_of(place)).union(*groups.values())
+    keys = frozenset().union(*(line_keys for _, line_keys in lines))
+    figures = measures.figures({queue for queue, _ in lines}, now)
+    read = _Read(groups, figures, _agents(workforce.at_work(keys, now), lines))
+    return (Situation(place, read) for place in places)
+
+
+def _lines_of(place: Place) -> list[Line]:
+    return [(place.queue, span.keys) for span in place.spans]
 
 
 def _groups(rank: routing.Rank, now: datetime) -> dict[Line, _Group]:

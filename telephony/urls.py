@@ -9,6 +9,7 @@ urlpatterns = [
     path("not-ready/", views.not_ready, name="desk-not-ready"),
     path("log-out/", views.log_out, name="desk-log-out"),
     path("place/", views.sit, name="desk-place"),
+    path("told/", views.told, name="desk-told"),
     path("offer/accept/", views.accept, name="desk-accept"),
     path("offer/reject/", views.reject, name="desk-reject"),
     path("call/hold/", views.hold, name="desk-hold"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -18,22 +18,27 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from callbacksite import live
-from telephony import agents
+from telephony import agents, forcing
 from telephony import desk as desks
 from telephony.desk import Desk
 from telephony.forms import CHOICES, DispositionForm, NotReadyForm, PlaceForm
 from telephony.templatetags.desk_times import moment
 from telephony.upwards import Choice, DeskStage, NotPossible, TooLate, owner
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 # A change is seen within a second: this, and the time to answer.
 SECONDS = 0.8
-OFFER_GONE = "Too late: this offer is no longer yours. Nothing was changed."
-CALL_GONE = "Too late: this call is over. Nothing was changed."
-DISPOSITION_GONE = "Too late: what came of this call can no longer be chosen. Nothing was changed."
+OFFER_GONE = gettext_lazy("Too late: this offer is no longer yours. Nothing was changed.")
+CALL_GONE = gettext_lazy("Too late: this call is over. Nothing was changed.")
+DISPOSITION_GONE = gettext_lazy("Too late: what came of this call can no longer be chosen. Nothing was changed.")
 
 
 class Refused(Exception):
@@ -107,7 +112,7 @@ def ready(desk: Desk, sent: Any, now: datetime) -> str:
 def not_ready(desk: Desk, sent: Any, now: datetime) -> str:
     form = NotReadyForm(sent)
     if not form.is_valid():
-        raise Refused("Choose a reason from the list; your own words may have 50 characters.")
+        raise Refused(_("Choose a reason from the list; your own words may have 50 characters."))
     with suppress(agents.AgentBusy):
         agents.go_not_ready(desk.agent, form.text, now)
     return ""
@@ -124,10 +129,21 @@ def log_out(desk: Desk, sent: Any, now: datetime) -> str:
 def sit(desk: Desk, sent: Any, now: datetime) -> str:
     form = PlaceForm(desk.agent, sent)
     if not form.is_valid():
-        raise Refused("There is no such place: choose one from the list.")
+        raise Refused(_("There is no such place: choose one from the list."))
     place = form.cleaned_data["place"]
     agents.sit(desk.agent, place)
-    return f"You sit at {place}: its phone rings for you." if place else "Your own phone rings for you."
+    if place is None:
+        return _("Your own phone rings for you.")
+    return _("You sit at %(place)s: its phone rings for you.") % {"place": place}
+
+
+@verb
+def told(desk: Desk, sent: Any, now: datetime) -> str:
+    """The agent has read what a supervisor set."""
+    change = sent.get("change", "")
+    if change.isascii() and change.isdigit() and len(change) < 19:
+        forcing.told(desk.agent, int(change), now)
+    return ""
 
 
 @verb
@@ -139,7 +155,7 @@ def accept(desk: Desk, sent: Any, now: datetime) -> str:
 @verb
 def reject(desk: Desk, sent: Any, now: datetime) -> str:
     owner().reject(*_reserved(desk, sent, OFFER_GONE), now=now)
-    return "You rejected the offer."
+    return _("You rejected the offer.")
 
 
 @verb
@@ -151,13 +167,13 @@ def hold(desk: Desk, sent: Any, now: datetime) -> str:
 @verb
 def hang_up(desk: Desk, sent: Any, now: datetime) -> str:
     owner().hang_up(*_reserved(desk, sent, CALL_GONE), now=now)
-    return "You ended the call."
+    return _("You ended the call.")
 
 
 @verb
 def dispose(desk: Desk, sent: Any, now: datetime) -> str:
     if desk.call is None or desk.stage != DeskStage.DISPOSITION or desk.owner != sent.get("owner"):
-        raise TooLate(DISPOSITION_GONE)
+        raise TooLate(str(DISPOSITION_GONE))
     form = DispositionForm(desk.call, now, sent)
     if not form.is_valid():
         raise Refused(form.first_error, form)
@@ -169,14 +185,16 @@ def dispose(desk: Desk, sent: Any, now: datetime) -> str:
     if sent.get("then") == "ready":
         with suppress(agents.AgentBusy):
             agents.go_ready(desk.agent, now)
-    return f"Saved: call again, {moment(at, now)}." if at else f"Saved: {CHOICES[choice]}."
+    if at:
+        return _("Saved: call again, %(time)s.") % {"time": moment(at, now)}
+    return _("Saved: %(choice)s.") % {"choice": CHOICES[choice]}
 
 
-def _reserved(desk: Desk, sent: Any, gone: str) -> tuple[str, str]:
+def _reserved(desk: Desk, sent: Any, gone: StrOrPromise) -> tuple[str, str]:
     """The owner and the reservation for which the button was shown. Raises TooLate when it is another one by now."""
     agent = desk.agent
     if not agent.reserved_for or agent.reservation != sent.get("reservation"):
-        raise TooLate(gone)
+        raise TooLate(str(gone))
     return agent.reserved_for, agent.reservation
 
 
@@ -198,7 +216,7 @@ def _show(
     if not desk.is_current():
         # Read again at once; whoever is overtaken twice within milliseconds is shown the row without its call.
         desk = desks.read(request.user.pk, now) or desk
-        desk = desk if desk.is_current() else Desk(desk.agent, desk.listening, None)
+        desk = desk if desk.is_current() else Desk(desk.agent, desk.listening, None, desk.forced)
     return _page(request, desk, version, now, said=said, refused=refused, form=form)
 
 
@@ -216,7 +234,7 @@ def _page(
     if form is None and desk.call and desk.stage == DeskStage.DISPOSITION:
         form = DispositionForm(desk.call, now)
     context: dict[str, Any] = {
-        "title": f"{desk.title} · Desk",
+        "title": f"{desk.title} · {_('Desk')}",
         "desk": desk,
         "agent": desk.agent,
         "call": desk.call,

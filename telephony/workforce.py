@@ -25,7 +25,8 @@ AUDIENCE_SECONDS = 10.0
 _LOGGED_IN = """
 SELECT id,
     CASE WHEN state NOT IN ('ready', 'wrap_up') THEN date_part('epoch', %(now)s - state_since) END,
-    CASE WHEN state = 'wrap_up' THEN date_part('epoch', wrap_up_until - %(now)s) END
+    CASE WHEN state = 'wrap_up' THEN date_part('epoch', wrap_up_until - %(now)s) END,
+    state
 FROM telephony_agent WHERE state <> 'logged_out'
 """
 
@@ -34,12 +35,13 @@ class AtWork(NamedTuple):
     """One agent who is logged in. `serves` are keys of targets, of those that were asked about.
 
     `busy_for`: so many seconds in a state of which nobody knows the end; `ends_in`: what they do ends in so many
-    seconds. Neither: they are ready.
+    seconds. Neither: they are ready. `state` is that of `Agent.State`.
     """
 
     serves: frozenset[str]
     busy_for: float | None
     ends_in: float | None
+    state: str
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def at_work(keys: Collection[str], now: datetime) -> list[AtWork]:
         cursor.execute(_LOGGED_IN, {"now": now})
         rows = cursor.fetchall()
     served = _served(frozenset(keys), frozenset(row[0] for row in rows))
-    return [AtWork(served[pk], busy_for, ends_in) for pk, busy_for, ends_in in rows if pk in served]
+    return [AtWork(served[pk], *rest) for pk, *rest in rows if pk in served]
 
 
 def _served(keys: frozenset[str], agents: frozenset[int]) -> dict[int, frozenset[str]]:

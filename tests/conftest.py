@@ -9,6 +9,8 @@ from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 from pytest_django import Settings
 
+from callbacks import standing
+from callbacksite import kept
 from services import pauses
 from telephony import predictions, workforce
 
@@ -23,6 +25,9 @@ def browser_type_launch_args() -> dict[str, Any]:
 def nobody_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who serves which target is remembered for seconds; other people live in the next test's database."""
     monkeypatch.setattr(workforce, "_known", workforce._Audience(-math.inf, frozenset(), frozenset(), {}))
+    # What is read for everybody who looks is kept for a second; so is every estimate for a while.
+    monkeypatch.setattr(kept, "SECONDS", 0.0)
+    monkeypatch.setattr(standing, "_estimates", {})
     # Stories are told faster than callers come.
     monkeypatch.setattr(predictions, "SPACING", 0.0)
 

@@ -168,6 +168,7 @@ def parts(service: ConfiguredService) -> dict[str, str]:
         part="services", name=hours.name, at=hours.created_at, actor="anna", after={"type": "office-hours"}
     )
     return {
+        "agent_id": str(AgentFactory.create(name="olga").pk),
         "callback_id": callback,
         "change_id": str(change.pk),
         "content_type_id": "1",

@@ -41,7 +41,7 @@ CAUSE = "Audit"
 KIND = "repaired"
 
 
-def repair(owners: Iterable[str], *, listing: Listing, now: datetime) -> dict[str, list[str]]:
+def repair(owners: Iterable[str], *, listing: Listing, now: datetime, actor: str = ACTOR) -> dict[str, list[str]]:
     """Mend what can be mended of these owners; what was done, by owner, in sentences. Safe to repeat.
 
     Each owner for itself: lock the callback, judge again, mend, write the journal, commit; then let the flow go on.
@@ -49,14 +49,14 @@ def repair(owners: Iterable[str], *, listing: Listing, now: datetime) -> dict[st
     done: dict[str, list[str]] = {}
     for owner in owners:
         with bound_contextvars(callback=owner):
-            if sentences := _repair(owner, listing, now):
+            if sentences := _repair(owner, listing, now, actor):
                 done[owner] = sentences
     return done
 
 
-def _repair(owner: str, listing: Listing, now: datetime) -> list[str]:
+def _repair(owner: str, listing: Listing, now: datetime, actor: str) -> list[str]:
     try:
-        faults, sentences = _mend(owner, listing, now)
+        faults, sentences = _mend(owner, listing, now, actor)
     except Exception:
         # One that resists must not keep the others from being mended; it stays a finding.
         logger.exception("audit: callback %s cannot be repaired", owner)
@@ -69,7 +69,7 @@ def _repair(owner: str, listing: Listing, now: datetime) -> list[str]:
     return sentences
 
 
-def _mend(owner: str, listing: Listing, now: datetime) -> tuple[list[Fault], list[str]]:
+def _mend(owner: str, listing: Listing, now: datetime, actor: str) -> tuple[list[Fault], list[str]]:
     with transaction.atomic():
         # The lock keeps the flow from changing what is judged; `stored.read` allows for the rest.
         Callback.objects.select_for_update(no_key=True).filter(pk=owner).first()
@@ -88,7 +88,7 @@ def _mend(owner: str, listing: Listing, now: datetime) -> tuple[list[Fault], lis
                 kind=KIND,
                 text=f"Repaired: {' '.join(sentences)}",
                 cause=CAUSE,
-                actor=ACTOR,
+                actor=actor,
                 state=row.callback.state,
                 stage=row.callback.stage,
                 data={"faults": [fault.text for fault in faults]},

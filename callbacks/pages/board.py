@@ -1,15 +1,19 @@
-"""The board: how each service and queue stands now, alarms first."""
+"""The board: how each queue and service stands now, alarms first. Made to hang on a wall."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.urls import reverse
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from callbacks import standing
 from callbacks.alarms import alarms
 from callbacks.pages.access import looks
+from callbacks.standing import CREW, Figures
 from callbacksite import live
+from services import people
 
 SECONDS = 2
 
@@ -17,6 +21,27 @@ SECONDS = 2
 @require_safe
 @looks
 def board(request: HttpRequest) -> HttpResponse:
-    context = {"title": _("Board"), "alarms": alarms(timezone.now(), request.user)}
-    url = request.get_full_path()
-    return live.respond(request, "board/page.html", "board/board.html", context, url=url, seconds=SECONDS)
+    """`wall=1`: larger, and without the navigation, for a screen that nobody sits at."""
+    now = timezone.now()
+    queues = standing.queues(standing.just_now.get(now), people.limits(request.user))
+    found = alarms(now, request.user)
+    wall = request.GET.get("wall") == "1"
+    url = reverse("board") + ("?wall=1" if wall else "")
+    version = live.version_of(queues, found, url, translation.get_language(), str(timezone.get_current_timezone()))
+    if live.is_seen(request, version):
+        return live.unchanged()
+    total = sum((queue.figures for queue in queues), Figures())
+    context = {
+        "title": _("Board"),
+        "alarms": found,
+        "queues": queues,
+        "has_services": any(queue.services for queue in queues),
+        "total": total,
+        "crew": [(state.value, state.label) for state in CREW],
+        "is_staffed": any(number for queue in queues for _state, number in queue.crew),
+        "may_open_admin": request.user.is_staff,
+        "wall": wall,
+    }
+    return live.respond(
+        request, "board/page.html", "board/board.html", context, url=url, seconds=SECONDS, version=version
+    )
