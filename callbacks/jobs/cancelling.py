@@ -69,19 +69,22 @@ def turn(job_id: int, claim: str, *, now: datetime) -> str:
     3. Cancel the next of them.
     Returns the claim to go on with; empty where that is nobody's, or the sweep's, turn.
     """
-    ends = time.monotonic() + MOST_SECONDS
     job = _claimed(job_id, claim, now)
     if job is None:
         return ""
+    ends = time.monotonic() + MOST_SECONDS
     user = job.user
     if user is None or not (user.is_active and user.has_perms((LOOK, ACT))):
         end(job.pk, Job.State.FAILED, now, error=f"{job.actor} may not steer callbacks any more.")
         return ""
-    while time.monotonic() < ends:
+    # A step at least, or on a slow machine nothing would ever be done.
+    while True:
         if job.total is None:
             _look_for_some(job, user)
         elif not _cancel_some(job, user, ends):
             return ""
+        if time.monotonic() >= ends:
+            break
     if not kicks_to_spare():
         # The workers are behind, and each cancel gives them more to do: customers on the line come first.
         Job.objects.filter(pk=job.pk, claim=job.claim).update(claimed_until=now)
@@ -139,7 +142,7 @@ def _cancel_some(job: Job, user: User, ends: float) -> bool:
             _settle(job, pk, visible)
         except _Over:
             return False
-        if time.monotonic() > ends:
+        if time.monotonic() >= ends:
             break
     return True
 

@@ -55,6 +55,7 @@
     if (!form || form.dataset.fetched) return;
     form.dataset.fetched = "yes";
     form.requestSubmit();
+    form.hidden = true;
   };
   window.addEventListener("load", fetchFile);
 })();
