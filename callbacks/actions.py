@@ -26,7 +26,7 @@ from callbacks.flow.events import (
     load,
 )
 from callbacks.flow.options import FlowOptions
-from callbacks.flow.session import SESSION, Session, Stage
+from callbacks.flow.session import SESSION, Session
 from callbacks.flow.states import Reason
 from callbacks.inbox import ADVANCE
 from callbacks.limits.idempotency import Once
@@ -36,7 +36,6 @@ from callbacks.records import Turns
 from scheduling import bookings
 from scheduling.kick import kick
 from services.models import ConfiguredService
-from telephony.events import AgentReserved, DialGranted, DialRefused, Party
 
 __all__ = [
     "Busy",
@@ -330,21 +329,12 @@ def _decide(callback: Callback, events: list[Event], now: datetime, wish: Wish |
 
 
 def _permitted(callback: Callback, session: Session, options: FlowOptions, event: Event, now: datetime) -> list[Event]:
-    """A grant to dial somebody who has to be asked first, and an agent who is to be called first, are judged before.
-
-    As a dial before the ring: nobody is asked whether to be called now who may not be called now, and no agent is held
-    for them. The grant is dropped, the agent given back.
-    """
-    asks = options.wait_for_user_confirm or projections.is_user_originated(options)
-    asks_customer = isinstance(event, DialGranted) and asks and not session.confirmed
-    calls_agent = isinstance(event, AgentReserved) and session.stage is Stage.RESERVING
+    """The event, or what is decided in its place where the permit is asked before and says no."""
+    if not permit.is_asked_before(session, options, event):
+        return [event]
     # Where the customer is to call us nothing is dialled.
     why_not = permit.refusal if projections.is_user_originated(options) else permit.dial_refusal
-    refused = why_not(callback, now) if asks_customer or calls_agent else None
-    if refused is None:
-        return [event]
-    refusal = DialRefused(Party.CUSTOMER, session.attempt, refused.reason, refused.retry_at, refused.final)
-    return [refusal, event] if calls_agent else [refusal]
+    return permit.judged(session, event, why_not(callback, now))
 
 
 def _take_pending(callback_id: str) -> list[Event]:

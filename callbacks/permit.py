@@ -5,6 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from callbacks.calling import calling_times
+from callbacks.flow import projections
+from callbacks.flow.events import Event
+from callbacks.flow.options import FlowOptions
+from callbacks.flow.session import Session, Stage
 from callbacks.models import Callback
 from scheduling.offices import Unreadable
 from services import pausing, resolution
@@ -12,6 +16,7 @@ from services.catalogue import section_option
 from services.models import ConfiguredService
 from telephony import blocklist, brake, tolls
 from telephony.brake import Allowance, Limit, Period
+from telephony.events import AgentReserved, DialGranted, DialRefused, Party
 from telephony.models import DialCount
 from telephony.upwards import Refusal
 
@@ -26,6 +31,31 @@ def dial_refusal(callback: Callback, now: datetime) -> Refusal | None:
     """What a dial would be refused for now, asked before anybody is bothered for it; nothing is counted."""
     answer = allowance(callback, now)
     return answer if isinstance(answer, Refusal) else brake.refusal(answer, now)
+
+
+def would_refuse(callback: Callback, now: datetime) -> Refusal | None:
+    """As dial_refusal(), with nothing marked: for who only wants to know, also of a callback that is not stored."""
+    answer = allowance(callback, now)
+    return answer if isinstance(answer, Refusal) else brake.would_refuse(answer, now)
+
+
+def is_asked_before(session: Session, options: FlowOptions, event: Event) -> bool:
+    """A grant to dial somebody who has to be asked first, and an agent who is to be called first, are judged before.
+
+    As a dial before the ring: nobody is asked whether to be called now who may not be called now, and no agent is held
+    for them.
+    """
+    asks = options.wait_for_user_confirm or projections.is_user_originated(options)
+    asks_customer = isinstance(event, DialGranted) and asks and not session.confirmed
+    return asks_customer or (isinstance(event, AgentReserved) and session.stage is Stage.RESERVING)
+
+
+def judged(session: Session, event: Event, refused: Refusal | None) -> list[Event]:
+    """What is decided in place of an event that was judged before: a grant is dropped, an agent given back."""
+    if refused is None:
+        return [event]
+    refusal = DialRefused(Party.CUSTOMER, session.attempt, refused.reason, refused.retry_at, refused.final)
+    return [refusal, event] if isinstance(event, AgentReserved) else [refusal]
 
 
 def allowance(callback: Callback, now: datetime) -> Refusal | Allowance:

@@ -5,7 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from callbacks.demo_views import page as demo_page
-from callbacks.pages import account, agents, calendar, pauses, reports
+from callbacks.pages import account, agents, calendar, pauses, reports, what_if
 from callbacks.pages.board import board
 from callbacks.push.views import answer
 from callbacks.status.views import notifications, resend
@@ -41,6 +41,7 @@ urlpatterns = [
     path("reports/", reports.reports, name="reports"),
     path("reports/callbacks.csv", reports.facts, name="reports-facts"),
     path("reports/<slug:name>.csv", reports.table, name="reports-table"),
+    path("what-if/", what_if.page, name="what-if"),
     path("estimates/", queue_estimates, name="estimates"),
     path("notifications/", notifications, name="notifications"),
     path("notifications/resend/", resend, name="notifications-resend"),

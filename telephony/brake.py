@@ -70,10 +70,26 @@ def refusal(allowance: Allowance, now: datetime) -> Refusal | None:
 
     For questions that come before the ring: whether to ask a customer, whether to call an agent first.
     """
+    limit = _reached(allowance, now)
+    return _pull(limit, now) if limit else _held_back(allowance, now)
+
+
+def would_refuse(allowance: Allowance, now: datetime) -> Refusal | None:
+    """As refusal(), with nothing marked as pulled: for who only wants to know."""
+    limit = _reached(allowance, now)
+    return _pulled_by(limit, now) if limit else _held_back(allowance, now)
+
+
+def _reached(allowance: Allowance, now: datetime) -> Limit | None:
     for limit in allowance.limits:
         row = DialCount.objects.filter(_row(limit, now), dials__gte=F("extra") + limit.most)
         if limit.most and row.exists():
-            return _pull(limit, now)
+            return limit
+    return None
+
+
+def _held_back(allowance: Allowance, now: datetime) -> Refusal | None:
+    """What the number itself, dialled too often, has against another dial."""
     held = NumberDials.objects.filter(pk=allowance.number).first()
     return _too_often(held.dialled if held else [], allowance, now)
 
@@ -172,12 +188,18 @@ def _count_dials(limits: Sequence[Limit], now: datetime) -> list[Limit]:
 
 def _pull(limit: Limit, now: datetime) -> Refusal:
     """Mark that a limit holds somebody back, once; it is told by pages and metrics while it does."""
+    refused = _pulled_by(limit, now)
+    unmarked = DialCount.objects.filter(_row(limit, now)).filter(Q(pulled_at=None) | ~Q(most=limit.most))
+    if unmarked.update(pulled_at=now, most=limit.most):
+        logger.error("%s; nothing more is dialled until %s", refused.reason, f"{refused.retry_at:%Y-%m-%d %H:%M} UTC")
+    return refused
+
+
+def _pulled_by(limit: Limit, now: datetime) -> Refusal:
+    """What a dial is told that a limit holds back."""
     _, ends = limit.period.span(now)
     of_whom = f"service {limit.service}" if limit.service else "all services"
     why = f"{PULLED}: at most {limit.most} are dialled per {limit.period.value} for {of_whom} ({limit.option})"
-    unmarked = DialCount.objects.filter(_row(limit, now)).filter(Q(pulled_at=None) | ~Q(most=limit.most))
-    if unmarked.update(pulled_at=now, most=limit.most):
-        logger.error("%s; nothing more is dialled until %s", why, f"{ends:%Y-%m-%d %H:%M} UTC")
     return Refusal(why, retry_at=ends)
 
 

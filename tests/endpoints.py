@@ -87,6 +87,7 @@ PAGES = {
     "reports/": Page(LOOK),
     "reports/callbacks.csv": Page(LOOK),
     "reports/<slug:name>.csv": Page(LOOK, sends={"name": "funnel"}),
+    "what-if/": Page(LOOK),
     "estimates/": Page(LOOK),
     "notifications/": Page(LOOK),
     "notifications/resend/": Page(ACT, "POST"),

@@ -125,6 +125,20 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     return Response(_body(answer), status=answer.status, headers=answer.headers)
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a client is told of a request that is refused."""
+
+    status: int
+    message: str
+
+
+def told(error: Exception) -> Told | None:
+    """What a verb that raises this would have a client told; None for what is a fault of ours."""
+    answer = _of_verb(error)
+    return Told(answer.status, answer.message) if answer else None
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's `handler400`: what is refused before a view is reached, such as an unknown Host."""
     if not _is_api(request):
