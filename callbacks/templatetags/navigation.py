@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from telephony.models import Agent
 
@@ -21,15 +22,15 @@ def navigation(context: dict[str, Any]) -> dict[str, Any]:
         return {"links": [], "user": None}
     links = []
     if user.has_perm("callbacks.view_callback"):
-        links.append(("Board", reverse("board")))
-        links.append(("Callbacks", reverse("callback-list")))
-        links.append(("Calendar", reverse("calendar")))
-        links.append(("Agents", reverse("agents")))
-        links.append(("Reports", reverse("reports")))
-        links.append(("Estimates", reverse("estimates")))
-        links.append(("Notifications", reverse("notifications")))
+        links.append((_("Board"), reverse("board")))
+        links.append((_("Callbacks"), reverse("callback-list")))
+        links.append((_("Calendar"), reverse("calendar")))
+        links.append((_("Agents"), reverse("agents")))
+        links.append((_("Reports"), reverse("reports")))
+        links.append((_("Estimates"), reverse("estimates")))
+        links.append((_("Notifications"), reverse("notifications")))
     if Agent.objects.filter(user=user).exists():
-        links.append(("Desk", reverse("desk")))
+        links.append((_("Desk"), reverse("desk")))
     if user.is_staff:
-        links.append(("Administration", reverse("admin:index")))
+        links.append((_("Administration"), reverse("admin:index")))
     return {"links": links, "path": request.path, "user": user, "request": request}
