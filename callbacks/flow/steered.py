@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from callbacks.flow import projections, transitions
 from callbacks.flow.events import Assigned, CalledNow, Event, Noted, NumberChanged, Prioritised, Recreated
@@ -13,6 +14,8 @@ from callbacks.flow.turn import Turn
 # Nobody is looked for any more, and nobody waits any more.
 _HAS_AGENT = frozenset({Stage.PREVIEWING, Stage.CALLING_AGENT, Stage.CONNECTING, Stage.JOINING})
 _AFTER = frozenset({Stage.TALKING, Stage.DISPOSITION, Stage.ENDED, Stage.APOLOGY, Stage.MESSAGE})
+# Those to which a grant to dial, or an agent, may be on its way.
+_OFFERED = frozenset({Stage.AWAITING, Stage.RESERVING, Stage.WAITING})
 _WAITS_TO_BE_CALLED = frozenset({Stage.HELD, Stage.AWAITING, Stage.CONFIRMING, Stage.RETRYING})
 
 
@@ -37,7 +40,7 @@ def steer(turn: Turn, event: Event) -> bool:
                 turn.refuse(f"Another priority by {actor}", "does not wait in a queue any more")
             else:
                 before = projections.priority(turn.session, turn.options)
-                turn.session = replace(turn.session, priority=priority)
+                _move_place(turn, priority=priority)
                 turn.note("prioritised", f"Priority {priority} instead of {before}, by {actor}.", priority=priority)
         case Assigned():
             _assign(turn, event)
@@ -77,6 +80,13 @@ def _why_not_called(turn: Turn) -> str:
     if stage in _HAS_AGENT | {Stage.RESERVING}:
         return "an agent is called first, and is being looked for already"
     return ""
+
+
+def _move_place(turn: Turn, **changes: Any) -> None:
+    """Change its place in the queue; what was offered to the place as it was is given back."""
+    session = turn.session
+    visit = session.visit + 1 if session.stage in _OFFERED else session.visit
+    turn.session = replace(session, visit=visit, **changes)
 
 
 def _has_agent(turn: Turn) -> bool:
@@ -119,7 +129,7 @@ def _assign(turn: Turn, event: Assigned) -> None:
         turn.refuse(f"An assignment by {event.actor}", f"has agent {turn.session.agent} already")
         return
     before, _ = projections.preferred(turn.session, turn.options)
-    turn.session = replace(turn.session, assigned_to=event.agent, assigned_seconds=event.seconds)
+    _move_place(turn, assigned_to=event.agent, assigned_seconds=event.seconds)
     if event.agent:
         text = f"Assigned to agent {event.agent} by {event.actor}; after {event.seconds} s anybody may have it."
     else:
