@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ from callbacks.pages.access import looks
 from callbacks.reporting import charts, export, figures, periods, reading
 from callbacks.reporting.counting import What
 from callbacks.reporting.periods import BadPeriod, Period
-from callbacks.reporting.tables import Cell, Table, Value
+from callbacks.reporting.tables import Table
 from services import people
 
 DAY, WEEK, SERVICE = "day", "week", "service"
@@ -49,25 +49,14 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A row of a table with its bars: how long now and before, in percent."""
-
-    cells: list[Cell]
-    bar: int | None = None
-    bar_before: int | None = None
-
-
-@dataclass(frozen=True)
 class Section:
-    """A table as the page shows it."""
+    """A table as the page shows it, with what is drawn of it."""
 
     table: Table
-    rows: list[Row]
-    hint: str = ""
-    csv_url: str = ""
+    csv_url: str
+    bars: list[tuple[int, int | None]] | None = None
     chart: charts.Columns | None = None
-    chart_legend: tuple[str, ...] = ()
-    heat: list[tuple[str, list[tuple[Value, int]]]] = field(default_factory=list)
+    levels: list[list[int]] | None = None
 
 
 @require_safe
@@ -93,7 +82,6 @@ def reports(request: HttpRequest) -> HttpResponse:
     query = urlencode(
         {key: value for key in ("period", "from", "to", "by", "service") if (value := request.GET.get(key))}
     )
-    sections = {name: _section(table, query) for name, table in tables.tables.items()}
     return render(
         request,
         "reports/page.html",
@@ -101,7 +89,7 @@ def reports(request: HttpRequest) -> HttpResponse:
         | {
             "asked": asked,
             "chosen": {"period": asked.period.name, "by": asked.by},
-            "sections": {name: _drawn(name, section, tables) for name, section in sections.items()},
+            "sections": {name: _section(table, tables.now, query) for name, table in tables.tables.items()},
             "nothing": not tables.now.by_what,
             "facts_url": f"{reverse('reports-facts')}?{query}",
         },
@@ -208,31 +196,20 @@ def _tables(asked: Asked) -> Tables:
 _BARS = frozenset({"funnel", "refused", "outcomes", "attempts", "tries", "detection", "said"})
 
 
-def _section(table: Table, query: str) -> Section:
-    lengths: list[tuple[int | None, int | None]] = [(None, None)] * len(table.rows)
-    if table.name in _BARS:
-        lengths = list(charts.bars(table, 1, 3))
-    rows = [Row(cells, *length) for cells, length in zip(table.cells, lengths, strict=True)]
-    return Section(table, rows, csv_url=f"{reverse('reports-table', args=[table.name])}?{query}")
-
-
-def _drawn(name: str, section: Section, tables: Tables) -> Section:
-    """A section with its chart, where it has one beside its table."""
-    table, rows, url = section.table, section.rows, section.csv_url
-    if name == "course":
-        legend = (_("accepted"), _("connected"), _("accepted before"))
-        chart = charts.columns(table, whole=2, inner=5, before=7)
-        return Section(table, rows, csv_url=url, chart=chart, chart_legend=legend)
-    if name == "promises":
-        bars = tables.now.distribution(What.RING_LATE).grouped(LATE_EDGES)
-        return Section(table, rows, csv_url=url, chart=charts.histogram(figures.intervals(bars)))
-    if name == "estimates":
-        bars = tables.now.distribution(What.EWT).grouped(ERROR_EDGES)
-        return Section(table, rows, csv_url=url, chart=charts.histogram(figures.intervals(bars)))
-    if name in {"requests", "calls"}:
-        levels = charts.levels(table)
-        heat = [
-            (str(row[0]), list(zip(row[1:], level, strict=True))) for row, level in zip(table.rows, levels, strict=True)
-        ]
-        return Section(table, rows, csv_url=url, heat=heat)
+def _section(table: Table, now: reading.Counts, query: str) -> Section:
+    """A table with its bars, its chart, or how dark its cells are."""
+    section = Section(table, f"{reverse('reports-table', args=[table.name])}?{query}")
+    match table.name:
+        case "course":
+            return replace(section, chart=charts.columns(table, whole=2, inner=5, before=7))
+        case "promises":
+            bars = now.distribution(What.RING_LATE).grouped(LATE_EDGES)
+            return replace(section, chart=charts.histogram(figures.edges(bars)))
+        case "estimates":
+            bars = now.distribution(What.EWT).grouped(ERROR_EDGES)
+            return replace(section, chart=charts.histogram(figures.edges(bars)))
+        case "requests" | "calls":
+            return replace(section, levels=charts.levels(table))
+        case name if name in _BARS:
+            return replace(section, bars=charts.bars(table, 1, 3))
     return section

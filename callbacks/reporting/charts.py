@@ -6,8 +6,10 @@ Nothing is told by colour alone: what is now is filled, what was before is hatch
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+
+from django.utils.formats import date_format
 
 from callbacks.reporting.tables import Table, Value
 
@@ -32,6 +34,7 @@ class Column:
     middle: int
     figure: str
     label: str
+    label_at: int
     before_y: int | None
 
 
@@ -76,18 +79,12 @@ def columns(table: Table, *, whole: int, inner: int, before: int) -> Columns:
                 middle=round(x + (step - gap) / 2),
                 figure=str(round(value)) if len(rows) <= MOST_FIGURES else "",
                 label=_label(row[0]) if place % every == 0 else "",
+                label_at=round(x + (step - gap) / 2),
                 before_y=None if then is None else _y(_number(then), scale),
             )
         )
     lines = tuple(Line(_y(scale * part / 4, scale), f"{scale * part / 4:g}") for part in range(5))
     return Columns(tuple(drawn), lines)
-
-
-def share_of_longest(table: Table, place: int) -> list[int]:
-    """How long the bar of each row is, in percent of the longest one of the column."""
-    values = [_number(row[place]) for row in table.rows]
-    longest = max(values, default=0.0)
-    return [round(100 * value / longest) if longest else 0 for value in values]
 
 
 def bars(table: Table, now: int, before: int) -> list[tuple[int, int | None]]:
@@ -134,15 +131,16 @@ def _height(value: float, scale: float) -> int:
 
 def _label(value: Value) -> str:
     """A day as people write it short; anything else as it is, cut where it would run into its neighbour."""
+    if isinstance(value, date):
+        return date_format(value, "j M")
     text = str(value)
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return text if len(text) <= 12 else f"{text[:11]}…"
-    return f"{day.day}.{day.month}."
+    return text if len(text) <= 12 else f"{text[:11]}…"
 
 
 def histogram(rows: Sequence[tuple[str, int]]) -> Columns:
-    """A chart of how many there are in each interval."""
+    """A chart of how many there are in each interval; its label stands where the interval begins."""
     table = Table("", "", (), [(label, n, 0, None) for label, n in rows])
-    return columns(table, whole=1, inner=2, before=3)
+    chart = columns(table, whole=1, inner=2, before=3)
+    step = (WIDTH - LEFT - RIGHT) / max(len(rows), 1)
+    moved = (replace(each, label_at=LEFT + round(place * step)) for place, each in enumerate(chart.columns))
+    return replace(chart, columns=tuple(moved))

@@ -5,7 +5,7 @@ docs/reports.md defines each of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from math import isinf
 
@@ -92,7 +92,7 @@ def course(by: str, days: Days, now: Mapping[date, Counts], before: tuple[Days, 
     rows = []
     for place, (start, counts) in enumerate(steps):
         then = earlier[place][1] if place < len(earlier) else None
-        rows.append(_course_row(start.isoformat(), counts, then))
+        rows.append(_course_row(start, counts, then))
     title = _("Day by day") if by == "day" else _("Week by week")
     return Table("course", title, _course_columns(_("Day") if by == "day" else _("Week from")), rows)
 
@@ -130,7 +130,7 @@ def _course_columns(first: str) -> tuple[Column, ...]:
     )
 
 
-def _course_row(name: str, counts: Counts, before: Before) -> tuple[Value, ...]:
+def _course_row(name: Value, counts: Counts, before: Before) -> tuple[Value, ...]:
     accepted, rung, reached, connected = (
         counts.n(What.FUNNEL, step) for step in (Step.ACCEPTED, Step.RUNG, Step.REACHED, Step.CONNECTED)
     )
@@ -291,25 +291,16 @@ def detection(now: Counts, before: Before) -> Table:
     return Table("detection", _("Answering machines"), _columns(_("Who answered"), _("Of answered")), rows)
 
 
-def intervals(bars: Iterable[Bar]) -> list[tuple[str, int]]:
-    """Each interval in words: how far it reaches from zero, and how many lie in it."""
-    told = []
-    for bar in bars:
-        if isinf(bar.low):
-            words = f"< {_signed(bar.high)}"
-        elif isinf(bar.high):
-            words = f"> {_signed(bar.low)}"
-        else:
-            words = f"{_signed(bar.low)} … {_signed(bar.high)}"
-        told.append((words, bar.n))
-    return told
+def edges(bars: Sequence[Bar]) -> list[tuple[str, int]]:
+    """Of each interval where it begins, in words, and how many lie in it; the first has no begin."""
+    return [("" if isinf(bar.low) else _short(bar.low), bar.n) for bar in bars]
 
 
-def _signed(seconds: float) -> str:
-    """As short as it can be: seconds below two minutes, minutes above."""
-    whole = round(seconds)
-    sign = "\N{MINUS SIGN}" if whole < 0 else ""
-    return f"{sign}{abs(whole)}s" if abs(whole) < 120 else f"{sign}{abs(whole) // 60}m"
+def _short(seconds: float) -> str:
+    """Seconds below two minutes, minutes above."""
+    whole = abs(round(seconds))
+    sign = "\N{MINUS SIGN}" if seconds < 0 else ""
+    return f"{sign}{whole} s" if whole < 120 else f"{sign}{whole // 60} min"
 
 
 def mean(seconds: float, n: int) -> float | None:

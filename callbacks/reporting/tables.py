@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
-Value = str | int | float | None
+Value = str | int | float | date | None
 
 
 class Kind(StrEnum):
@@ -27,14 +28,6 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A value beside what its column says of it."""
-
-    column: Column
-    value: Value
-
-
-@dataclass(frozen=True)
 class Table:
     """`name` is what an address calls it; the first column names the row."""
 
@@ -42,10 +35,6 @@ class Table:
     title: str
     columns: tuple[Column, ...]
     rows: Sequence[tuple[Value, ...]]
-
-    @property
-    def cells(self) -> list[list[Cell]]:
-        return [[Cell(*pair) for pair in zip(self.columns, row, strict=True)] for row in self.rows]
 
 
 def share(n: int, of: int) -> float | None:
