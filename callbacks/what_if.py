@@ -32,8 +32,8 @@ from services.catalogue import OptionError
 from services.kinds import BadValue
 from services.models import ConfiguredService
 from telephony import blocklist
-from telephony.ewt import AgentsNow, Measured, Outlook, Starts
-from telephony.situation import Situation, new_place
+from telephony.ewt import REACH, AgentsNow, Measured, Outlook, Starts
+from telephony.situation import new_place, situation
 from telephony.upwards import Refusal
 
 ACTOR = "what-if"
@@ -187,13 +187,14 @@ def _as_it_ends(callback: Callback, path: Path, options: FlowOptions | None) -> 
 def _assume(question: Question, options: FlowOptions, now: datetime) -> tuple[Assumed, float | None]:
     """The wait, and by how much a scheduled one starts before its own time: by the arithmetic that really decides."""
     try:
-        situation = Situation(new_place(options.virtual_queue, options.target, options.vq_priority), now)
+        stands = situation(new_place(options.virtual_queue, options.target, options.vq_priority), now)
     except BadValue:
-        situation = None
-    handling = situation.handling.total_seconds() if situation else Measured().handling
-    reach = situation.reach.mean if situation else 20.0
-    last_known = (situation.last_start if situation else None) or timedelta()
-    outlook = situation.outlook if situation else None
+        # Nothing says whose agents serve it: each starts at its own time.
+        stands = None
+    handling = stands.handling.total_seconds() if stands else Measured().handling
+    reach = stands.reach.mean if stands else REACH.total_seconds()
+    last_known = (stands.last_start if stands else None) or timedelta()
+    outlook = stands.outlook if stands else None
     wait: float | None
     if question.wait.seconds is not None:
         wait = question.wait.seconds
