@@ -19,6 +19,7 @@ MEASUREMENTS = {
     "estimates": "What one who waits can expect beside ten thousand others",
     "queries": "Queries of the API beside a million callbacks",
     "export": "Lists given out as files",
+    "reports": "Reports of a year",
     "audit": "The audit",
     "admin": "The admin with a thousand services",
     "desk": "The agent desk's refresh, one worker of the web",
