@@ -141,5 +141,5 @@ class AuditFindingAdmin(LookOnlyAdmin):
 
 
 # Registered by its import.
-from callbacks import privacy_admin  # noqa: E402, F401
+from callbacks import people_admin, privacy_admin  # noqa: E402, F401
 from callbacks.jobs import admin as jobs_admin  # noqa: E402, F401

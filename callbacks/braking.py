@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 
@@ -11,14 +13,32 @@ from callbacks.flow.events import TimerFired
 from callbacks.flow.session import Stage
 from callbacks.flow.states import State
 from callbacks.models import Callback
+from services import people
 from telephony import brake
 from telephony.models import BrakeRelease, DialCount
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
 
 WAKE_BATCH = 500
 
 
 class NotPulled(Exception):
     """The brake is not pulled, or not any more: its hour or day is over, or somebody else released it."""
+
+
+def visible_to(user: User | AnonymousUser, counts: Collection[DialCount]) -> list[DialCount]:
+    """Those of services that this person may see, and of all services together."""
+    if not counts or not people.is_limited(user):
+        return list(counts)
+    names = {DialCount.ALL, *people.visible(user).values_list("name", flat=True)}
+    return [count for count in counts if count.service in names]
+
+
+def may_release(user: User | AnonymousUser, count: DialCount) -> bool:
+    """True where this person may let dialling go on: who is limited to services not for all."""
+    is_theirs = count.service != DialCount.ALL or not people.is_limited(user)
+    return user.has_perm("telephony.add_brakerelease") and is_theirs and bool(visible_to(user, [count]))
 
 
 def release(*, brake_id: int, by: str, reason: str, now: datetime) -> BrakeRelease:

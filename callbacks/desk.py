@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from callbacks import actions, promises
 from callbacks.flow import machine
 from callbacks.flow.events import Disposed, Event, HoldChanged, HungUp, PreviewAccepted, PreviewRejected
@@ -33,7 +36,7 @@ STAGES: dict[Stage, DeskStage] = {
     Stage.DISPOSITION: DeskStage.DISPOSITION,
 }
 # Lines of the timeline of which no call came, by their kind.
-REFUSED = {"rejected": "rejected", "lapsed": "no decision"}
+REFUSED = {"rejected": gettext_lazy("rejected"), "lapsed": gettext_lazy("no decision")}
 # At most so many calls of a day are listed.
 MOST_HANDLED = 200
 
@@ -64,28 +67,30 @@ def _tell(callback_id: str, reservation: str, event: Callable[[str], Event], now
         if not reservation or session.reservation != reservation:
             raise TooLate(_gone(session))
         if options is None:
-            raise TooLate("Its configuration cannot be read any more.")
+            raise TooLate(_("Its configuration cannot be read any more."))
         wished = event(session.agent)
         may_reject = session.stage is not Stage.PREVIEWING or options.agent_preview_allow_reject
         if isinstance(wished, PreviewRejected) and not may_reject:
-            raise NotPossible("This callback may only be accepted; without a decision it goes to somebody else.")
+            raise NotPossible(_("This callback may only be accepted; without a decision it goes to somebody else."))
         return [wished]
 
     try:
         actions.decide_now(callback_id, wish, now)
     except (actions.NotFound, actions.Refused) as error:
-        raise TooLate("It is over." if isinstance(error, actions.NotFound) else f"Too late: {error}.") from None
+        raise TooLate(
+            _("It is over.") if isinstance(error, actions.NotFound) else _("Too late: %(why)s.") % {"why": error}
+        ) from None
     except actions.Busy:
-        raise TooLate("It could not be decided just now; try again.") from None
+        raise TooLate(_("It could not be decided just now; try again.")) from None
 
 
 def _gone(session: Session) -> str:
     """Why what an agent decided on is not theirs any more."""
     if session.stage is Stage.ENDED:
-        return "Too late: the callback is over."
+        return _("Too late: the callback is over.")
     if session.stage is Stage.PAUSED:
-        return "Too late: the service was paused."
-    return "Too late: it is no longer yours; it may already be somebody else's."
+        return _("Too late: the service was paused.")
+    return _("Too late: it is no longer yours; it may already be somebody else's.")
 
 
 def dispose(callback_id: str, agent: str, *, choice: Choice, at: datetime | None, now: datetime) -> None:
@@ -94,13 +99,13 @@ def dispose(callback_id: str, agent: str, *, choice: Choice, at: datetime | None
     def wish(callback: Callback, decided: Turns, options: FlowOptions | None) -> list[Event]:
         session = decided.session
         if session.stage is not Stage.DISPOSITION or session.agent != agent or options is None:
-            raise TooLate("Too late: what came of this call has been decided already.")
+            raise TooLate(_("Too late: what came of this call has been decided already."))
         if choice not in choices(session, options):
-            raise NotPossible("The customer has been called as often as this service allows.")
+            raise NotPossible(_("The customer has been called as often as this service allows."))
         if choice is Choice.CALL_AT and at is None:
-            raise NotPossible("Choose when to call again.")
+            raise NotPossible(_("Choose when to call again."))
         if choice is Choice.CALL_AT and at is not None and at <= now:
-            raise NotPossible("That time has passed; choose a later one, or Call again now.")
+            raise NotPossible(_("That time has passed; choose a later one, or Call again now."))
         when = at if choice is Choice.CALL_AT and at is not None else now
         slot = actions.move(callback, options, when, now) if choice in AGAIN else None
         if choice is Choice.DO_NOT_CALL:
@@ -108,15 +113,15 @@ def dispose(callback_id: str, agent: str, *, choice: Choice, at: datetime | None
             blocklist.block(callback.customer_number, reason=reason, by=agent, now=now)
         event = Disposed(agent, choice, when if choice in AGAIN else None, slot)
         if refused := machine.decide(session, options, event, now).refused:
-            raise TooLate(f"Too late: {refused}.")
+            raise TooLate(_("Too late: %(why)s.") % {"why": refused})
         return [event]
 
     try:
         actions.decide_now(callback_id, wish, now)
     except (actions.NotFound, actions.Refused):
-        raise TooLate("Too late: the callback is over.") from None
+        raise TooLate(_("Too late: the callback is over.")) from None
     except actions.Busy:
-        raise TooLate("It could not be decided just now; try again.") from None
+        raise TooLate(_("It could not be decided just now; try again.")) from None
     except SlotFull as full:
         raise _not_possible(full.place.not_available(now)) from None
     except NotAvailable as error:
@@ -125,7 +130,9 @@ def dispose(callback_id: str, agent: str, *, choice: Choice, at: datetime | None
 
 def _not_possible(error: NotAvailable) -> NotPossible:
     offered = ", ".join(f"{offer.time:%Y-%m-%d %H:%M} UTC" for offer in error.offers[:5])
-    return NotPossible(f"{error.message} Free are: {offered}." if offered else error.message)
+    return NotPossible(
+        error.message + " " + _("Free are: %(times)s.") % {"times": offered} if offered else error.message
+    )
 
 
 def describe(callback_id: str, now: datetime) -> Description | None:
@@ -170,11 +177,11 @@ def _why(session: Session, options: FlowOptions | None) -> str:
     if options is None or not session.agent:
         return ""
     if options.preferred_agent == session.agent:
-        return "The customer asked for you."
+        return _("The customer asked for you.")
     profile = audience.profile_of(session.agent)
     steps = targets.parse(options.target).steps if profile else ()
     means = next((step.target for step in steps if profile and step.target.matches(profile)), None)
-    return f"You are one of {means}." if means else ""
+    return _("You are one of %(target)s.") % {"target": means} if means else ""
 
 
 def _times(callback: Callback, session: Session, now: datetime) -> tuple[datetime, ...]:
@@ -204,7 +211,7 @@ def handled_by(agent: str, *, since: datetime, now: datetime) -> list[Handled]:
             number=attempt.callback.masked_number,
             title=attempt.callback.service_name,
             talk=_talk(attempt, now),
-            outcome=result_words(attempt.result) or ("under way" if attempt.ended_at is None else "ended"),
+            outcome=result_words(attempt.result) or (_("under way") if attempt.ended_at is None else _("ended")),
         )
         for attempt in attempts
     ]
@@ -214,7 +221,7 @@ def handled_by(agent: str, *, since: datetime, now: datetime) -> list[Handled]:
         .order_by("-at")[:MOST_HANDLED]
     )
     asked = [
-        Handled(entry.at, entry.callback.masked_number, entry.callback.service_name, None, REFUSED[entry.kind])
+        Handled(entry.at, entry.callback.masked_number, entry.callback.service_name, None, str(REFUSED[entry.kind]))
         for entry in refused
     ]
     return sorted([*called, *asked], key=lambda each: each.at, reverse=True)[:MOST_HANDLED]

@@ -69,7 +69,14 @@ class Callback(models.Model):
     `callbacks.actions.advance` and the start change a row.
     """
 
-    STATES = [(state.value, state.value.capitalize()) for state in State]
+    STATES = [
+        (State.SCHEDULED.value, _("Scheduled")),
+        (State.QUEUED.value, _("Queued")),
+        (State.ROUTING.value, _("Routing")),
+        (State.PROCESSING.value, _("Processing")),
+        (State.PAUSED.value, _("Paused")),
+        (State.COMPLETED.value, _("Completed")),
+    ]
 
     id = models.CharField(max_length=64, primary_key=True)
     # Null once it was deleted, which services.actions.delete_service does only with completed callbacks. The indexes
@@ -288,11 +295,11 @@ class AuditFinding(models.Model):
     """Something that the auditor found and that must not be so (docs/audit.md). Open until an audit finds it gone."""
 
     class Kind(models.TextChoices):
-        OVERDUE = "overdue", "Overdue"
-        ORPHANED = "orphaned", "Orphaned"
-        RUNG_TWICE = "rung_twice", "Rung twice"
-        INCONSISTENT = "inconsistent", "Inconsistent"
-        RESERVED = "reserved", "Agent reserved without reason"
+        OVERDUE = "overdue", _("Overdue")
+        ORPHANED = "orphaned", _("Orphaned")
+        RUNG_TWICE = "rung_twice", _("Rung twice")
+        INCONSISTENT = "inconsistent", _("Inconsistent")
+        RESERVED = "reserved", _("Agent reserved without reason")
 
     kind = models.CharField(max_length=16, choices=Kind)
     owner = models.CharField("callback", max_length=96, help_text="The callback's id, whether or not it exists.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
+from services import resolution
 from services.models import ConfiguredService, ConfiguredServiceQuerySet, Preference
 
 if TYPE_CHECKING:
@@ -75,3 +76,12 @@ def choose_zone(request: HttpRequest, user: User, name: str) -> None:
     """Show this person their times in this zone from now on, in all later sessions too; empty: in the office's."""
     Preference.objects.update_or_create(user=user, defaults={"time_zone": name})
     request.session[ZONE] = name
+
+
+def groups_of(service: ConfiguredService) -> tuple[str, ...]:
+    """The groups that a service says it is in (`_service_groups`); none where its configuration cannot be read."""
+    try:
+        names = resolution.resolve_one(service, "_service_groups")
+    except (resolution.OptionError, LookupError):
+        return ()
+    return names if isinstance(names, tuple) else ()

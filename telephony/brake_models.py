@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 
 class DialCount(models.Model):
@@ -19,8 +20,8 @@ class DialCount(models.Model):
     """
 
     class Period(models.TextChoices):
-        HOUR = "hour", "hour"
-        DAY = "day", "day"
+        HOUR = "hour", _("hour")
+        DAY = "day", _("day")
 
         def span(self, now: datetime) -> tuple[datetime, datetime]:
             """Beginning and end of the hour of the clock in UTC, or of the day in TIME_ZONE, in which `now` is."""

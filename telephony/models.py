@@ -14,6 +14,7 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from telephony.access_models import AccessBooking as AccessBooking
 from telephony.brake_models import BrakeRelease as BrakeRelease
@@ -42,7 +43,7 @@ class Switch(models.Model):
     """
 
     class Kind(models.TextChoices):
-        SIMULATOR = "simulator", "Simulator"
+        SIMULATOR = "simulator", _("Simulator")
         ASTERISK = "asterisk", "Asterisk"
 
     name = models.CharField(max_length=64, unique=True, help_text="The part behind the @ of a route point: SIP_Switch.")
@@ -118,12 +119,12 @@ class Agent(models.Model):
     """
 
     class State(models.TextChoices):
-        LOGGED_OUT = "logged_out", "Logged out"
-        READY = "ready", "Ready"
-        NOT_READY = "not_ready", "Not ready"
-        RESERVED = "reserved", "Reserved"
-        ON_CALL = "on_call", "On a call"
-        WRAP_UP = "wrap_up", "Wrap-up"
+        LOGGED_OUT = "logged_out", _("Logged out")
+        READY = "ready", _("Ready")
+        NOT_READY = "not_ready", _("Not ready")
+        RESERVED = "reserved", _("Reserved")
+        ON_CALL = "on_call", _("On a call")
+        WRAP_UP = "wrap_up", _("Wrap-up")
 
     name = models.CharField(max_length=64, unique=True, help_text="The name in targets: kate@StatServer.A")
     user = models.OneToOneField(

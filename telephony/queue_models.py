@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 
 class VirtualQueue(models.Model):
@@ -232,7 +233,7 @@ class QueueAccuracy(models.Model):
     DAY, WEEK = 24, 168
 
     queue = models.CharField(max_length=64)
-    hours = models.PositiveSmallIntegerField(choices=[(DAY, "24 hours"), (WEEK, "7 days")])
+    hours = models.PositiveSmallIntegerField(choices=[(DAY, _("24 hours")), (WEEK, _("7 days"))])
     judged = models.PositiveIntegerField()
     abandoned = models.PositiveIntegerField()
     put_off = models.PositiveIntegerField()

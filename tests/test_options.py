@@ -156,9 +156,11 @@ def test_the_page_prints_what_the_forms_show(heading: str) -> None:
 
 
 def test_an_option_without_effect_is_found_by_its_type_and_name() -> None:
-    coming = effects.of_option("callback", "_service_groups")
-    assert coming is not None
-    assert coming.sentence == "No effect yet: comes with the roles of supervisors."
+    fixed = effects.of_option("callback", "_service_type")
+    assert fixed is not None
+    assert fixed.sentence == (
+        "No effect: fixed by the type of the service; kept because exported configurations carry it."
+    )
     assert effects.of_option("callback", "_ttl") is None
     never = effects.of_option("office-hours", "_ttl")
     assert never is not None

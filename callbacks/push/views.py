@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from structlog.contextvars import bind_contextvars
@@ -17,9 +18,9 @@ from callbacks.models import Callback
 from callbacks.push import answering
 
 CUSTOMER = "customer"
-ASKED = "An agent is about to be free for you. Shall we call you now?"
-LATER = "We will ask you again later."
-OVER = "There is nothing to answer any more."
+ASKED = _("An agent is about to be free for you. Shall we call you now?")
+LATER = _("We will ask you again later.")
+OVER = _("There is nothing to answer any more.")
 
 
 @never_cache
@@ -37,7 +38,7 @@ def answer(request: HttpRequest, callback_id: str, signature: str) -> HttpRespon
         except (actions.Refused, actions.NotFound):
             pass  # it was answered, or is over: the page says how things stand
         except actions.Busy:
-            return render(request, "callbacks/answer.html", {"says": "Please try again.", "asks": True}, status=503)
+            return render(request, "callbacks/answer.html", {"says": _("Please try again."), "asks": True}, status=503)
         return redirect(request.path)
     return render(request, "callbacks/answer.html", _standing(callback))
 

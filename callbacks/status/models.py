@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from services import people
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+
+class StatusNoticeQuerySet(models.QuerySet["StatusNotice"]):
+    def visible_to(self, user: User | AnonymousUser) -> StatusNoticeQuerySet:
+        """Those of callbacks that this person may see, also of callbacks that are gone: by the service's name."""
+        if not (user.is_active and user.has_perm("callbacks.view_callback")):
+            return self.none()
+        if not people.is_limited(user):
+            return self
+        return self.filter(service_name__in=people.visible(user).values("name"))
 
 
 class StatusNotice(models.Model):
@@ -13,9 +31,9 @@ class StatusNotice(models.Model):
     """
 
     class State(models.TextChoices):
-        PENDING = "pending", "Pending"
-        DELIVERED = "delivered", "Delivered"
-        PARKED = "parked", "Parked"
+        PENDING = "pending", _("Pending")
+        DELIVERED = "delivered", _("Delivered")
+        PARKED = "parked", _("Parked")
 
     callback = models.CharField(max_length=64, help_text="Its id, whether or not it still exists.")
     service_name = models.CharField("service", max_length=64)
@@ -34,6 +52,8 @@ class StatusNotice(models.Model):
     reason = models.CharField(max_length=200, blank=True, help_text="What went wrong at the last attempt.")
     settled_at = models.DateTimeField(null=True, help_text="When it was delivered or parked.")
     resent_by = models.CharField(max_length=150, blank=True, help_text="Who last had a parked one sent again.")
+
+    objects = StatusNoticeQuerySet.as_manager()
 
     class Meta:
         constraints = [

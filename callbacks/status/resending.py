@@ -25,19 +25,19 @@ class NotParked(Exception):
     """There is no such notice, or it is not parked any more; nothing was changed."""
 
 
-def resend(notice_id: int, *, actor: str, now: datetime) -> StatusNotice:
-    """Send a parked notice again, for another day. Raises NotParked.
+def resend(among: QuerySet[StatusNotice], notice_id: int, *, actor: str, now: datetime) -> StatusNotice:
+    """Send a parked notice again, for another day, if it is `among` those that the actor may see. Raises NotParked.
 
     It goes to where its service reports now: that the address was wrong is why many are parked.
     """
-    if not _send_again(StatusNotice.objects.filter(pk=notice_id), actor, now):
+    if not _send_again(among.filter(pk=notice_id), actor, now):
         raise NotParked
     return StatusNotice.objects.get(pk=notice_id)
 
 
-def resend_all(receiver: str, *, actor: str, now: datetime) -> int:
-    """Send everything again that is parked for a receiver, `MOST_AT_ONCE` at most, oldest first; how many they were."""
-    return _send_again(StatusNotice.objects.filter(receiver=receiver), actor, now)
+def resend_all(among: QuerySet[StatusNotice], receiver: str, *, actor: str, now: datetime) -> int:
+    """Send again what is parked for a receiver `among` these, oldest first; how many, at most `MOST_AT_ONCE`."""
+    return _send_again(among.filter(receiver=receiver), actor, now)
 
 
 def _send_again(notices: QuerySet[StatusNotice], actor: str, now: datetime) -> int:

@@ -7,11 +7,13 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -39,7 +41,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
         "q": request.GET.get("q", "").replace("\0", "").strip(),
         "receiver": request.GET.get("receiver", "").replace("\0", "").strip(),
     }
-    rows = StatusNotice.objects.filter(state=chosen["state"]).order_by("-pk")
+    rows = StatusNotice.objects.visible_to(request.user).filter(state=chosen["state"]).order_by("-pk")
     if chosen["q"]:
         rows = rows.filter(callback=chosen["q"])
     if chosen["receiver"]:
@@ -51,14 +53,14 @@ def notifications(request: HttpRequest) -> HttpResponse:
     url = reverse("notifications")
     context: dict[str, Any] = {
         **chosen,
-        "title": "Status notifications",
+        "title": _("Status notifications"),
         "states": State.choices,
         "rows": found[:PAGE_SIZE],
         "filtered": bool(kept),
         "older_url": f"?{urlencode(kept | {'before': found[PAGE_SIZE - 1].pk})}" if len(found) > PAGE_SIZE else "",
         "newest_url": "" if is_first else f"{url}?{urlencode(kept)}",
         "paged": not is_first,
-        "parked": _parked(),
+        "parked": _parked(StatusNotice.objects.visible_to(request.user)),
         "may_resend": request.user.has_perm("callbacks.change_statusnotice"),
         "back": request.GET.urlencode(),
     }
@@ -67,9 +69,9 @@ def notifications(request: HttpRequest) -> HttpResponse:
     return live.respond(request, page, part, context, url=request.get_full_path(), seconds=seconds)
 
 
-def _parked() -> list[dict[str, Any]]:
+def _parked(notices: QuerySet[StatusNotice]) -> list[dict[str, Any]]:
     """The receivers with the most parked notices, with how many these are."""
-    counted = StatusNotice.objects.filter(state=State.PARKED).order_by().values("receiver").annotate(count=Count("pk"))
+    counted = notices.filter(state=State.PARKED).order_by().values("receiver").annotate(count=Count("pk"))
     return [dict(row) for row in counted.order_by("-count", "receiver")[:MOST_RECEIVERS]]
 
 
@@ -79,20 +81,25 @@ def _parked() -> list[dict[str, Any]]:
 def resend(request: HttpRequest) -> HttpResponse:
     """Send one again (`notice`), or all of a receiver (`receiver`)."""
     actor, now = request.user.get_username(), timezone.now()
+    among = StatusNotice.objects.visible_to(request.user)
     notice, receiver = request.POST.get("notice", ""), request.POST.get("receiver", "").replace("\0", "")
     if notice.isascii() and notice.isdigit() and len(notice) < 19:
         try:
-            sent = resending.resend(int(notice), actor=actor, now=now)
+            sent = resending.resend(among, int(notice), actor=actor, now=now)
         except resending.NotParked:
-            messages.warning(request, "It was not sent again: it is not parked any more.")
+            messages.warning(request, _("It was not sent again: it is not parked any more."))
         else:
-            messages.success(request, f"{sent.event} of callback {sent.callback} is sent again to {sent.receiver}.")
+            said = _("%(event)s of callback %(callback)s is sent again to %(receiver)s.")
+            about = {"event": sent.event, "callback": sent.callback, "receiver": sent.receiver}
+            messages.success(request, said % about)
     elif receiver:
-        count = resending.resend_all(receiver, actor=actor, now=now)
-        more = StatusNotice.objects.filter(state=State.PARKED, receiver=receiver).exists()
-        text = f"{count} {'is' if count == 1 else 'are'} sent again." if count else "Nothing is parked there any more."
-        messages.success(request, f"{text} More are parked: send those again as well." if more else text)
+        count = resending.resend_all(among, receiver, actor=actor, now=now)
+        more = among.filter(state=State.PARKED, receiver=receiver).exists()
+        text = ngettext("%(count)d is sent again.", "%(count)d are sent again.", count) % {"count": count}
+        if not count:
+            text = _("Nothing is parked there any more.")
+        messages.success(request, f"{text} {_('More are parked: send those again as well.')}" if more else text)
     else:
-        messages.warning(request, "Nothing was sent again: say which, by its button.")
+        messages.warning(request, _("Nothing was sent again: say which, by its button."))
     back = request.POST.get("back", "")
     return redirect(f"{reverse('notifications')}?{back}" if back else reverse("notifications"))

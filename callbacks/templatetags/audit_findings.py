@@ -8,6 +8,7 @@ from django import template
 from django.db.models import Exists, OuterRef
 
 from callbacks.models import AuditFinding, Callback
+from services import people
 
 register = template.Library()
 
@@ -16,11 +17,18 @@ MOST_COUNTED = 500
 MOST_NAMED = 20
 
 
-@register.inclusion_tag("callbacks/attention.html")
-def attention() -> dict[str, Any]:
-    """How many callbacks need attention, and which."""
-    known = Exists(Callback.objects.filter(pk=OuterRef("owner")))
-    found = AuditFinding.objects.open().annotate(known=known).order_by("owner", "kind")[:MOST_COUNTED]
+@register.inclusion_tag("callbacks/attention.html", takes_context=True)
+def attention(context: dict[str, Any]) -> dict[str, Any]:
+    """How many callbacks need attention, and which; of those alone that whoever looks may see.
+
+    What is found of none that is there any more is for who is not limited to services.
+    """
+    user = context["request"].user
+    known = Exists(Callback.objects.visible_to(user).filter(pk=OuterRef("owner")))
+    open_ones = AuditFinding.objects.open().annotate(known=known)
+    if people.is_limited(user):
+        open_ones = open_ones.filter(known=True)
+    found = open_ones.order_by("owner", "kind")[:MOST_COUNTED]
     by_owner: dict[str, list[AuditFinding]] = {}
     for finding in found:
         by_owner.setdefault(finding.owner, []).append(finding)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django import template
+from django.utils.translation import gettext as _
 
 register = template.Library()
 
@@ -28,9 +29,11 @@ def duration(seconds: float | None) -> str:
 def about(seconds: float | None) -> str:
     """A wait that is still to come, no finer than it is known: so a page does not change with each second."""
     if seconds is None:
-        return "not known: nobody is logged in"
+        return _("not known: nobody is logged in")
     step = 5 if seconds < 60 else 30 if seconds < 600 else 60
-    return f"about {duration(max(round(seconds / step), 1) * step)}" if seconds >= 1 else "next"
+    if seconds < 1:
+        return _("next")
+    return _("about %(wait)s") % {"wait": duration(max(round(seconds / step), 1) * step)}
 
 
 @register.filter
@@ -39,8 +42,8 @@ def lean(bias: float | None) -> str:
     if bias is None:
         return NONE
     if round(bias) == 0:
-        return "to neither side"
-    return f"{duration(bias)} too {'long' if bias > 0 else 'short'}"
+        return _("to neither side")
+    return (_("%(time)s too long") if bias > 0 else _("%(time)s too short")) % {"time": duration(bias)}
 
 
 @register.filter

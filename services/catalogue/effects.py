@@ -49,11 +49,6 @@ CALLBACK: tuple[NoEffect, ...] = (
         listed="_return_pool_health",
     ),
     NoEffect(
-        why="the roles of supervisors",
-        coming=True,
-        listed="_service_groups",
-    ),
-    NoEffect(
         why="for the request to say; what a service says is not read",
         listed="_desired_time _customer_timezone _device_notification_id _device_os _originating_interaction_id",
     ),

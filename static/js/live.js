@@ -20,8 +20,10 @@
     // Two refreshes may be late (a slow answer, a tab in the background) before the reader is told.
     const late = Date.now() - lastAnswer > (Number(part.dataset.refresh) * 2 + 6) * 1000;
     const live = !failed && !late;
-    const since = new Date(lastAnswer).toLocaleTimeString([], { hour12: false });
-    const text = live ? "Live" : `Not live: last refreshed at ${since}. Trying again.`;
+    const { lang, dataset } = document.documentElement;
+    const clock = { hour12: false, timeZone: dataset.zone };
+    const since = new Date(lastAnswer).toLocaleTimeString(lang, clock);
+    const text = live ? marker.dataset.live : marker.dataset.notLive.replace("{time}", since);
     if (marker.textContent !== text) marker.textContent = text;
     marker.classList.toggle("is-live", live);
     marker.classList.toggle("is-not-live", !live);

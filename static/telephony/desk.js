@@ -42,10 +42,10 @@
     control.checked = wanted;
     const works = audio?.state === "running";
     const text = !wanted
-      ? "Offers come without a sound."
+      ? said.dataset.off
       : works
-        ? "Offers and your ringing phone sound here."
-        : "This browser plays it after your first click or key on this page.";
+        ? said.dataset.on
+        : said.dataset.waits;
     if (said.textContent !== text) said.textContent = text;
   };
   const allow = () => {
@@ -91,8 +91,7 @@
     if (!event.detail.elt.matches("form")) return;
     const notice = document.createElement("p");
     notice.className = "notice warning";
-    notice.textContent =
-      "It is not known whether this got through. What the desk shows when it is live again is so.";
+    notice.textContent = message.dataset.lost;
     message.replaceChildren(notice);
   };
   for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {

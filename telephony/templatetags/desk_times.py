@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import gettext
 
 register = template.Library()
 
@@ -22,4 +23,8 @@ def span(duration: timedelta) -> str:
 def moment(at: datetime, now: datetime) -> str:
     """Today 15:30, or Tue 3 Mar 09:00, in the zone of the pages."""
     local, today = timezone.localtime(at), timezone.localtime(now).date()
-    return f"Today {local:%H:%M}" if local.date() == today else date_format(local, "D j M H:i")
+    return (
+        gettext("Today %(time)s") % {"time": f"{local:%H:%M}"}
+        if local.date() == today
+        else date_format(local, "D j M H:i")
+    )

@@ -698,7 +698,7 @@ def test_a_parked_one_is_sent_again_for_another_day(receiver: Receiver, kicks: A
     sent = notice(target=receiver.url, state="parked", settled_at=NOON, attempt=34, reason="it answered 500")
     StatusReceiver.objects.create(name=receiver.name, failures=7, rests_until=NOON + 40 * HOUR, look_at=NOON)
     now = NOON + 30 * HOUR
-    resending.resend(sent.pk, actor="sue", now=now)
+    resending.resend(StatusNotice.objects.all(), sent.pk, actor="sue", now=now)
     sent.refresh_from_db()
     assert (sent.state, sent.attempt, sent.resent_by) == ("pending", 0, "sue")
     assert sent.give_up_at == now + 24 * HOUR
@@ -706,7 +706,7 @@ def test_a_parked_one_is_sent_again_for_another_day(receiver: Receiver, kicks: A
     tasks.deliver_status.run(receiver.name)
     assert story() == [("queued", "delivered", 1)]
     with pytest.raises(resending.NotParked):
-        resending.resend(sent.pk, actor="sue", now=now)
+        resending.resend(StatusNotice.objects.all(), sent.pk, actor="sue", now=now)
 
 
 @committed
@@ -718,11 +718,11 @@ def test_all_of_a_receiver_go_where_their_service_reports_now(kicks: Any) -> Non
         notice(callback=f"369-{number}", target=wrong, service_name=world.service.name, **settled)
     notice(target=wrong, service_name="deleted-since", **settled)
     notice(target="https://third.example.org/", **settled)
-    assert resending.resend_all(receiver_of(wrong), actor="sue", now=NOON) == 4
+    assert resending.resend_all(StatusNotice.objects.all(), receiver_of(wrong), actor="sue", now=NOON) == 4
     rows = StatusNotice.objects.filter(state="pending").order_by("pk")
     assert [(row.target, row.receiver) for row in rows] == [(TARGET, CRM)] * 3 + [(wrong, receiver_of(wrong))]
     assert {args for _, args in kicks} == {(CRM,), (receiver_of(wrong),)}
-    assert resending.resend_all(receiver_of(wrong), actor="sue", now=NOON) == 0
+    assert resending.resend_all(StatusNotice.objects.all(), receiver_of(wrong), actor="sue", now=NOON) == 0
 
 
 def test_an_address_that_depends_on_the_request_is_kept() -> None:

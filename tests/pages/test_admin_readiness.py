@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from services.catalogue import effects
 from services.configuration import applying
 from services.models import ConfiguredService
 from services.readiness import Readiness
@@ -81,7 +82,12 @@ def test_a_file_may_come_before_its_agents(service: ConfiguredService) -> None:
     assert f"services.voice: {NO_GROUP}" in outcome.warnings
 
 
-def test_a_file_is_told_which_of_its_options_have_no_effect_yet(service: ConfiguredService) -> None:
+def test_a_file_is_told_which_of_its_options_have_no_effect_yet(
+    service: ConfiguredService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coming = effects.NoEffect(why="a later release", coming=True, listed="_service_groups")
+    never = effects.of_option("callback", "_type")
+    monkeypatch.setattr(effects, "of_option", lambda _type, name: coming if name == "_service_groups" else never)
     later = {"_service_groups": "sales", "_type": "ors"}
     given = {"services": {"voice": {"configuration": service.configuration, "options": service.options | later}}}
     outcome = applying.apply(given, actor="admin", now=timezone.now())

@@ -350,12 +350,12 @@ def test_many_boxes_are_folded_named_found_and_ticked_by_keyboard(anna: Open, se
 
 def test_options_without_effect_say_so_and_are_found(anna: Open, service: ConfiguredService) -> None:
     page = anna(path_of(service))
-    expect(row(page, "_service_groups").locator(".option-effect")).to_have_text(
-        "no effect yet Comes with the roles of supervisors."
+    expect(row(page, "_return_pool_health").locator(".option-effect")).to_have_text(
+        "no effect For the answers of request-interaction and request-access services."
     )
     expect(row(page, "_ttl").locator(".option-effect")).to_have_count(0)
-    page.get_by_label("Filter options").fill("no effect yet roles")
-    expect(row(page, "_service_groups")).to_be_visible()
+    page.get_by_label("Filter options").fill("no effect answers")
+    expect(row(page, "_return_pool_health")).to_be_visible()
     expect(row(page, "_ttl")).to_be_hidden()
     Section.objects.create(name="callback")
     page = anna(f"services/section/{Section.objects.get().pk}/change/")
