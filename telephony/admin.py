@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
 from scheduling.admin import LookOnlyAdmin
@@ -205,6 +206,9 @@ class AgentAdmin(NamedInServicesAdmin):
     inlines = (SkillInline,)
     uses = staticmethod(uses.of_agent)
 
+    def view_on_site(self, agent: Agent) -> str:
+        return reverse("agent", args=[agent.pk])
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         agents: QuerySet[Agent] = super().get_queryset(request).prefetch_related("skills__skill")
         return agents
@@ -239,6 +243,10 @@ class VirtualQueueAdmin(NamedInServicesAdmin):
     list_display = ("name", "ewt_limit")
     search_fields = ("name",)
     uses = staticmethod(uses.of_queue)
+
+    def view_on_site(self, queue: Queue) -> str:
+        """Who waits in it, and how right its estimates were."""
+        return reverse("estimates")
 
 
 @admin.register(Skill)

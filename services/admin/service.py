@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 
 from services import actions, resolution
@@ -26,6 +27,7 @@ from services.forms import AddServiceForm
 from services.models import ConfiguredService
 from services.option_form import ServiceOptionsForm
 from services.readiness import Readiness
+from services.types import CALLBACK
 
 if TYPE_CHECKING:
     ServiceModelForm = forms.ModelForm[ConfiguredService]
@@ -61,6 +63,12 @@ class ConfiguredServiceAdmin(LoggedAdmin):
     class Media:
         css = {"all": ["services/admin.css"]}
         js = ["services/options.js", "services/option_preview.js", "services/add.js"]
+
+    def view_on_site(self, service: ConfiguredService) -> str | None:
+        """Its callbacks, where it is one that has any."""
+        if service.type != CALLBACK.name:
+            return None
+        return f"{reverse('callback-list')}?{urlencode({'service': service.name})}"
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -17,6 +18,8 @@ from telephony.models import Agent, Switch
 from tests.factories import (
     AgentFactory,
     AgentGroupFactory,
+    CallbackFactory,
+    JobFactory,
     RoutePointFactory,
     ServiceFactory,
     UserFactory,
@@ -165,6 +168,29 @@ def test_the_head_leads_back_to_the_site(admin_client: Client, url: str) -> None
     assert '<a href="/admin/" aria-current="true">' in head
     assert 'action="/logout/"' in head
     assert "css/admin.css" in page
+
+
+def test_what_has_a_page_leads_there_from_the_admin_and_back(admin_client: Client, as_sue: Client) -> None:
+    service, kate = ServiceFactory.create(name="voice"), AgentFactory.create(name="kate")
+    callback, job = CallbackFactory.create(service=service), JobFactory.create()
+    office = ConfiguredService.objects.create(
+        name="office", type="office-hours", configuration="Custom", options={"_timezone": "Europe/Berlin"}
+    )
+    for row, page in (
+        (service, "/callbacks/?service=voice"),
+        (kate, f"/agents/{kate.pk}/"),
+        (callback, f"/callbacks/{callback.pk}/"),
+        (job, f"/jobs/{job.pk}/"),
+        (VirtualQueueFactory.create(), "/estimates/"),
+    ):
+        in_admin = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+        assert f'href="{page}" class="viewsitelink"' in admin_client.get(in_admin).content.decode()
+        if str(row.pk) in page:
+            assert f'href="{in_admin}"' in admin_client.get(page).content.decode()
+            # Who may not open it is not led there.
+            assert f'href="{in_admin}"' not in as_sue.get(page).content.decode()
+    hours = reverse("admin:services_configuredservice_change", args=[office.pk])
+    assert "viewsitelink" not in admin_client.get(hours).content.decode()
 
 
 def test_a_small_window_has_no_head(admin_client: Client) -> None:
