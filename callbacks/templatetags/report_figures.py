@@ -64,7 +64,7 @@ def told(value: Value, kind: Kind) -> str:
         return value
     match kind:
         case Kind.SHARE:
-            return f"{number_format(100 * value, 1)}%"
+            return f"{number_format(round(100 * value, 1), 1)}%"
         case Kind.SECONDS:
             return duration(value)
         case Kind.SIGNED:
