@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from callbacks.flow.session import Stage
 from callbacks.flow.states import MOVES, State
