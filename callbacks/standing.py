@@ -7,6 +7,7 @@ what is alive is in tables of its own, and of those that are over only today's a
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -20,11 +21,14 @@ from callbacks.flow.states import Reason, State
 from callbacksite.kept import Kept
 from scheduling import occupancy
 from services import pausing, resolution
+from services.kinds import BadValue
 from services.models import ConfiguredService
 from telephony import estimates, targets, workforce
 from telephony.estimates import Joining
 from telephony.ewt import Estimate
 from telephony.models import Agent, QueueAccuracy, VirtualQueue
+
+logger = logging.getLogger(__name__)
 
 # Estimates take longest: of a centre with many lines those that are oldest are made anew, for so long each time.
 ESTIMATING_SECONDS = 0.03
@@ -287,10 +291,15 @@ def _waits(lines: Collection[Joining], now: datetime) -> dict[Joining, Wait]:
     for gone in known.keys() - set(lines):
         del known[gone]
     oldest_first = sorted(lines, key=lambda line: known[line][0] if line in known else float("-inf"))
-    if oldest_first:
-        made_at = time.monotonic()
-        for line, estimate in estimates.of_new(oldest_first, now=now, seconds=ESTIMATING_SECONDS).items():
-            known[line] = (made_at, estimate)
+    made_at = time.monotonic()
+    try:
+        found = estimates.of_new(oldest_first, now=now, seconds=ESTIMATING_SECONDS)
+    except BadValue:
+        # One entry that nobody can read, in whichever queue: the audit says so, and the board goes on with the rest.
+        logger.warning("the waits in the queues cannot be estimated", exc_info=True)
+        found = {}
+    for line, estimate in found.items():
+        known[line] = (made_at, estimate)
     return {line: _wait(estimate) for line, (_, estimate) in known.items()}
 
 

@@ -52,7 +52,7 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 # What all of it costs, whoever looks.
-STATEMENTS = 13
+STATEMENTS = 14
 
 BILLING = {
     "_route_point": "8999@SIP_Switch",
@@ -121,6 +121,12 @@ def queue_of(now: datetime, only: set[int] | None = None) -> standing.QueueNow:
 
 def texts(found: list[Alarm]) -> list[tuple[Kind, str]]:
     return [(alarm.kind, alarm.text) for alarm in found]
+
+
+def seen_on(page: str) -> str:
+    """What the board itself shows; banners have names of their own."""
+    [found] = re.findall(r'hx-get="/board/".*?"seen": "(\w+)"', page, re.DOTALL)
+    return found
 
 
 def words(html: str) -> str:
@@ -202,6 +208,16 @@ def test_a_service_that_cannot_be_read_does_not_take_the_others_away(billing: Co
     assert (odd.name, odd.wait, odd.crew) == ("odd", None, tuple((state.value, 0) for state in standing.CREW))
 
 
+def test_an_entry_that_cannot_be_read_takes_only_new_estimates_away(
+    billing: ConfiguredService, kate: Agent, now: datetime
+) -> None:
+    assert queue_of(now).wait == Wait(0, 0)
+    wait_in(billing, now)
+    QueueEntry.objects.update(keys=["nonsense"])
+    found = queue_of(now)
+    assert (found.figures.waiting, found.wait, dict(found.crew)["ready"]) == (1, Wait(0, 0), 1)
+
+
 def test_however_many_services_there_are_the_statements_are_the_same(
     billing: ConfiguredService, kate: Agent, now: datetime, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -233,7 +249,7 @@ def test_many_screens_cost_one(
         monkeypatch.setattr(f"{module}.{name}", kept.Kept(read))
     monkeypatch.setattr("callbacks.alarms.just_now", standing.just_now)
     page = as_sue.get("/board/").content.decode()
-    seen = re.findall(r'"seen": "(\w+)"', page)[0]
+    seen = seen_on(page)
     with CaptureQueriesContext(connection) as asked:
         assert as_sue.get("/board/", {"seen": seen}, headers={"HX-Request": "true"}).status_code == 204
     # Who asks and what they may see; nothing of the board.
@@ -244,7 +260,7 @@ def test_many_screens_cost_one(
 def test_nothing_new_is_not_sent_again(as_sue: Client, billing: ConfiguredService, kate: Agent) -> None:
     everything_runs()
     page = as_sue.get("/board/").content.decode()
-    seen = re.findall(r'"seen": "(\w+)"', page)[0]
+    seen = seen_on(page)
     assert as_sue.get("/board/", {"seen": seen}, headers={"HX-Request": "true"}).status_code == 204
     wait_in(billing, timezone.now())
     changed = as_sue.get("/board/", {"seen": seen}, headers={"HX-Request": "true"})
