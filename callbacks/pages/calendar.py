@@ -26,7 +26,7 @@ from callbacks.pages import calendar_grid as grids
 from callbacks.pages.access import ACT, acts, looks
 from callbacks.pages.calendar_grid import Cell, Grid
 from callbacksite import live
-from scheduling import blocks, bookings, occupancy, offices
+from scheduling import blocks, occupancy, offices
 from scheduling.models import Booking, SlotBlock
 from scheduling.occupancy import SlotUse
 from scheduling.plan import Plan
@@ -36,9 +36,9 @@ from services.models import ConfiguredService
 from services.reason import LONGEST_REASON
 
 PAGE_SECONDS = 3
-# How far the pages reach: what began longer ago is not counted any more.
-BACK = bookings.KEPT
+# How far the pages reach, from today on.
 AHEAD = timedelta(days=400)
+ONE_DAY = timedelta(days=1)
 MOST_NAMED = 50
 WEEK, DAY = "week", "day"
 LOCAL = "%Y-%m-%dT%H:%M"
@@ -73,14 +73,12 @@ class Asked:
 
     @property
     def days(self) -> list[date]:
-        if self.view == DAY:
-            return [self.day]
-        monday = self.day - timedelta(days=self.day.weekday())
-        return [monday + timedelta(days=number) for number in range(7)]
+        """The day, or a week from it on: what is past is not counted for long, so no week begins with it."""
+        return [self.day + timedelta(days=number) for number in range(1 if self.view == DAY else 7)]
 
     @property
     def first(self) -> date:
-        return (self.now - BACK).astimezone(self.zone).date()
+        return self.now.astimezone(self.zone).date()
 
     @property
     def last(self) -> date:
@@ -118,12 +116,13 @@ def calendar(request: HttpRequest) -> HttpResponse:
         "steps": _steps(asked),
         "rows": _rows(asked, grid, chosen),
         "grid": grid,
+        "hours": grids.hours_of(asked.day, asked.zone) if asked.view == DAY else None,
         "list": _list(asked, grid, chosen),
         "panel": panel,
         "form": _form(asked, chosen) if chosen and request.user.has_perm(ACT) else None,
         "zone": asked.zone.key,
         "viewer": timezone.get_current_timezone_name(),
-        "today": asked.now.astimezone(asked.zone).date(),
+        "today": asked.first,
         "may_act": request.user.has_perm(ACT),
     }
     page, part = "calendar/page.html", "calendar/grid.html"
@@ -269,12 +268,14 @@ def _unreadable(asked: Asked) -> str:
 
 def _steps(asked: Asked) -> dict[str, str]:
     """Addresses of what is before, after and now; empty where the calendar ends."""
-    length = timedelta(days=1 if asked.view == DAY else 7)
-    before, after = asked.days[0] - timedelta(days=1), asked.days[0] + length
+    length = timedelta(days=len(asked.days))
+    before, after = max(asked.day - length, asked.first), asked.day + length
     return {
-        "before": asked.url(date=before.isoformat(), slot="") if before >= asked.first else "",
+        "before": asked.url(date=before.isoformat(), slot="") if before < asked.day else "",
         "after": asked.url(date=after.isoformat(), slot="") if after <= asked.last else "",
         "today": asked.url(date="", slot=""),
+        "day_before": asked.url(date=(asked.day - ONE_DAY).isoformat(), slot="") if asked.day > asked.first else "",
+        "day_after": asked.url(date=(asked.day + ONE_DAY).isoformat(), slot="") if asked.day < asked.last else "",
         "week": asked.url(view="", slot=""),
         "day": asked.url(view=DAY, slot=""),
     }
@@ -300,7 +301,7 @@ def _shown(asked: Asked, cell: Cell, chosen: Cell | None) -> dict[str, Any]:
         "class": f"slot slot-{state}{shade}{past}",
         "chosen": cell == chosen,
         "text": _numbers(cell),
-        "time": f"{cell.start.astimezone(asked.zone):%H:%M}",
+        "time": f"{cell.start.astimezone(asked.zone):%H:%M}{_which(cell.start, asked.zone)}",
         "words": words(cell),
         "label": f"{_when(cell.start, cell.end, asked.zone)}: {words(cell)}",
     }
@@ -332,9 +333,13 @@ def words(cell: Cell) -> str:
 def _when(start: datetime, end: datetime, zone: ZoneInfo) -> str:
     """The stretch on the office's clock, with its zone where the clock alone does not tell: "Mon 2 Mar 09:00-09:30"."""
     first, last = start.astimezone(zone), end.astimezone(zone)
-    clock = f"{first:%H:%M}{DASH}{last:%H:%M}"
-    is_twice = first.utcoffset() != first.replace(fold=1 - first.fold).utcoffset()
-    return f"{date_format(first, 'D j M')} {clock}{f' {first.tzname()}' if is_twice else ''}"
+    return f"{date_format(first, 'D j M')} {first:%H:%M}{DASH}{last:%H:%M}{_which(start, zone)}"
+
+
+def _which(moment: datetime, zone: ZoneInfo) -> str:
+    """The name of the zone's time, where the clock shows the same twice that day."""
+    local = moment.astimezone(zone)
+    return f" {local.tzname()}" if local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset() else ""
 
 
 def _panel(request: HttpRequest, asked: Asked, cell: Cell, found: dict[int, list[SlotUse]]) -> dict[str, Any]:
@@ -373,7 +378,7 @@ def _panel(request: HttpRequest, asked: Asked, cell: Cell, found: dict[int, list
     return panel | {
         "version": [(row.pk, row.state, row.desired_at, row.customer_number) for row in named]
         + [(row.pk, row.start, row.end) for row in blocked],
-        "booked": named[:MOST_NAMED],
+        "booked": [(f"{row.desired_at.astimezone(asked.zone):%H:%M:%S}", row) for row in named[:MOST_NAMED]],
         "more": len(named) > MOST_NAMED,
         "blocks": [
             {

@@ -115,8 +115,8 @@ def week(
     by_row: dict[Clock, dict[int, Cell]] = {}
     for clock, cell in _clocks(cells, zone):
         by_row.setdefault(clock, {})[days.index(_local(cell, zone).date())] = cell
-    columns = tuple(Column(day=day, hours=_hours(day, zone)) for day in days)
-    return _grid(columns, by_row, cells, zone, viewer)
+    columns = tuple(Column(day=day, hours=hours_of(day, zone)) for day in days)
+    return _grid(columns, by_row, cells, zone, viewer, by_day=True)
 
 
 def day(uses: Iterable[SlotUse], day: date, minutes: int, zone: ZoneInfo, viewer: ZoneInfo, now: datetime) -> Grid:
@@ -127,7 +127,7 @@ def day(uses: Iterable[SlotUse], day: date, minutes: int, zone: ZoneInfo, viewer
     for (hour, again, minute), cell in _clocks(cells, zone):
         by_row.setdefault((hour, again, 0), {})[starts.index(minute)] = cell
     columns = tuple(Column(minute=minute) for minute in starts)
-    return _grid(columns, by_row, cells, zone, viewer)
+    return _grid(columns, by_row, cells, zone, viewer, by_day=False)
 
 
 def _cells(uses: Iterable[SlotUse], days: list[date], minutes: int, zone: ZoneInfo, now: datetime) -> list[Cell]:
@@ -172,6 +172,8 @@ def _grid(
     cells: list[Cell],
     zone: ZoneInfo,
     viewer: ZoneInfo,
+    *,
+    by_day: bool,
 ) -> Grid:
     """The rows from the first to the last in which anything is open or booked on any day."""
     clocks = sorted(by_row)
@@ -183,7 +185,10 @@ def _grid(
         Row(
             clock=f"{hour:02}:{minute:02}",
             is_again=again > 0,
-            viewer=_viewer(by_row[hour, again, minute].values(), zone, viewer),
+            # Of a row of the day the hour that begins it.
+            viewer=_viewer(
+                [cell for place, cell in by_row[hour, again, minute].items() if not place or by_day], zone, viewer
+            ),
             cells=tuple(by_row[hour, again, minute].get(place) for place in range(len(columns))),
         )
         for hour, again, minute in shown
@@ -197,7 +202,8 @@ def _viewer(cells: Iterable[Cell], zone: ZoneInfo, viewer: ZoneInfo) -> str:
     return "/".join(dict.fromkeys(f"{_local(cell, viewer):%H:%M}" for cell in there))
 
 
-def _hours(day: date, zone: ZoneInfo) -> int | None:
+def hours_of(day: date, zone: ZoneInfo) -> int | None:
+    """How many hours a day has on which clocks change; None on all others."""
     start, end = stretch([day], zone)
     return None if end - start == ONE_DAY else round((end - start) / timedelta(hours=1))
 
