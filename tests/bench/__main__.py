@@ -22,6 +22,7 @@ MEASUREMENTS = {
     "reports": "Reports of a year",
     "audit": "The audit",
     "admin": "The admin with a thousand services",
+    "board": "The board of 50 queues and 1,000 agents",
     "desk": "The agent desk's refresh, one worker of the web",
     "scheduling": "Starting at the right moment, and removing what is over",
 }
