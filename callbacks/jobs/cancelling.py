@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from callbacks import actions
 from callbacks.flow.events import Cancelled, Event
@@ -38,7 +39,13 @@ CLAIM = timedelta(seconds=20)
 # So many are looked for, or cancelled, between two looks at the clock.
 FOUND_AT_ONCE = 200
 CANCELLED_AT_ONCE = 25
+# Those that are not over have an index; what takes longer would keep the tick waiting.
+MOST_MILLISECONDS = 2000
 MOST_TAKEN_UP = 20
+
+# Kept in English, shown in the reader's language.
+MAY_NOT = gettext_noop("Who asked for it may not steer callbacks any more.")
+NOT_FOUND = gettext_noop("The callbacks could not be found in time: choose a shorter time range, or fewer filters.")
 
 _CANCELS = (Reason.CANCELLED, Reason.CANCELLED_BY_ADMIN, Reason.CANCELLED_SERVED)
 Outcome = JobRow.Outcome
@@ -75,12 +82,13 @@ def turn(job_id: int, claim: str, *, now: datetime) -> str:
     ends = time.monotonic() + MOST_SECONDS
     user = job.user
     if user is None or not (user.is_active and user.has_perms((LOOK, ACT))):
-        end(job.pk, Job.State.FAILED, now, error=f"{job.actor} may not steer callbacks any more.")
+        end(job.pk, Job.State.FAILED, now, error=MAY_NOT)
         return ""
     # A step at least, or on a slow machine nothing would ever be done.
     while True:
         if job.total is None:
-            _look_for_some(job, user)
+            if not _look_for_some(job, user):
+                return ""
         elif not _cancel_some(job, user, ends):
             return ""
         if time.monotonic() >= ends:
@@ -106,15 +114,23 @@ def _claimed(job_id: int, claim: str, now: datetime) -> Job | None:
     return Job.objects.select_related("user").get(pk=job_id)
 
 
-def _look_for_some(job: Job, user: User) -> None:
+def _look_for_some(job: Job, user: User) -> bool:
     """Write the next callbacks of the view down, newest first: a key of moment and id never changes.
 
-    Only those that were there when the person asked, and that are not over.
+    Only those that were there when the person asked, and that are not over. False where they cannot be found.
     """
     rows = view_of(job, user).rows(user).exclude(state=State.COMPLETED).filter(created_at__lte=job.as_of)
     if job.reached_at is not None:
         rows = rows.filter(created_at__lte=job.reached_at).exclude(created_at=job.reached_at, pk__gte=job.reached_id)
-    found = list(rows.order_by("-created_at", "-id").only("service_name", "desired_at", "created_at")[:FOUND_AT_ONCE])
+    newest = rows.order_by("-created_at", "-id").only("service_name", "desired_at", "created_at")
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = {MOST_MILLISECONDS}")
+            found = list(newest[:FOUND_AT_ONCE])
+    except OperationalError:
+        end(job.pk, Job.State.FAILED, timezone.now(), error=NOT_FOUND)
+        return False
     with transaction.atomic():
         JobRow.objects.bulk_create(
             JobRow(job=job, callback=each.pk, service_name=each.service_name, desired_at=each.desired_at)
@@ -127,6 +143,7 @@ def _look_for_some(job: Job, user: User) -> None:
         changes = {"reached_at": job.reached_at, "reached_id": job.reached_id, "total": job.total}
         if not Job.objects.filter(pk=job.pk, claim=job.claim).update(**changes):
             transaction.set_rollback(True)
+    return True
 
 
 def _cancel_some(job: Job, user: User, ends: float) -> bool:

@@ -18,6 +18,7 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from callbacks import spreadsheets
 from callbacks.api.written import written_time
@@ -34,6 +35,8 @@ MOST_MILLISECONDS = 60_000
 # Who fetches may be slow: after so long without a sign they are gone, and so is who asked and never fetched.
 CLAIM = timedelta(minutes=10)
 MOST_ENDED = 100
+# Kept in English, shown in the reader's language.
+BROKE = gettext_noop("An error broke it off; the log says more.")
 _MOMENTS = {"desired": "desired_at", "created": "created_at", "completed": "completed_at"}
 _DATA = ("user_data", "properties", "overrides")
 
@@ -55,7 +58,10 @@ def end_forgotten(now: datetime) -> int:
     silent = exports.filter(state=Job.State.RUNNING, claimed_until__lte=now)
     unfetched = exports.filter(state=Job.State.WAITING, claimed_until=None, asked_at__lte=now - CLAIM)
     ended = 0
-    for found, error in ((silent, "The download broke off."), (unfetched, "It was not downloaded.")):
+    for found, error in (
+        (silent, gettext_noop("The download broke off.")),
+        (unfetched, gettext_noop("It was not downloaded.")),
+    ):
         for pk in list(found.values_list("pk", flat=True)[:MOST_ENDED]):
             ended += end(pk, Job.State.FAILED, now, error=error)
     return ended
@@ -83,8 +89,8 @@ def stream(job: Job, user: User) -> Generator[str]:
         raise
     except Interrupted:
         raise
-    except Exception as error:
-        end(job.pk, Job.State.FAILED, timezone.now(), error=type(error).__name__)
+    except Exception:
+        end(job.pk, Job.State.FAILED, timezone.now(), error=BROKE)
         raise
 
 

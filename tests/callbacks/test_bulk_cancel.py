@@ -40,6 +40,13 @@ def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cancelling, "MOST_SECONDS", 60)
 
 
+class SlowView:
+    """Of which every statement takes longer than it may."""
+
+    def rows(self, user: User) -> Any:
+        return Callback.objects.extra(where=["pg_sleep(60) IS NOT NULL"])
+
+
 def many(count: int, **fields: object) -> list[str]:
     """Callbacks a second apart, oldest first."""
     return [CallbackFactory.create(created_at=NOON + timedelta(seconds=n), **fields).pk for n in range(count)]
@@ -257,8 +264,18 @@ def test_who_may_not_steer_any_more_cancels_no_more(sue: User) -> None:
     job = of_page(sue, *ids)
     sue.groups.clear()
     job = run(job)
-    assert (job.state, job.error) == ("failed", "sue may not steer callbacks any more.")
+    assert (job.state, job.error) == ("failed", "Who asked for it may not steer callbacks any more.")
     assert states(*ids) == ["QUEUED", "QUEUED"]
+
+
+def test_what_takes_too_long_to_be_found_is_said(sue: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    pk = CallbackFactory.create().pk
+    job = of_range(sue)
+    monkeypatch.setattr(cancelling, "view_of", lambda job, user: SlowView())
+    monkeypatch.setattr(cancelling, "MOST_MILLISECONDS", 50)
+    job = run(job)
+    assert (job.state, job.error) == ("failed", cancelling.NOT_FOUND)
+    assert states(pk) == ["QUEUED"]
 
 
 def test_only_what_the_person_may_see_is_cancelled() -> None:

@@ -160,7 +160,7 @@ def test_what_breaks_is_said(sue: User, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(exporting.spreadsheets, "lines", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         next(lines)
-    assert facts(job) == ("failed", 1, 1, "", "ZeroDivisionError")
+    assert facts(job) == ("failed", 1, 1, "", exporting.BROKE)
 
 
 def test_it_is_fetched_once_and_by_who_asked(sue: User) -> None:

@@ -166,7 +166,7 @@ def test_the_admin_in_our_colours(
     CallbackFactory.create()
     with browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900}) as context:  # type: ignore[arg-type]
         page = sign_in(context, anna)
-        for path in ("", "telephony/agent/add/", "callbacks/callback/", "auth/group/add/"):
+        for path in ("", "telephony/switch/add/", "callbacks/callback/"):
             page.goto(f"{live_server.url}/admin/{path}")
             expect(page.get_by_role("navigation", name="Site").get_by_role("link", name="Callbacks")).to_be_visible()
             assert_accessible(page)
