@@ -40,6 +40,14 @@ class Choice:
     free: int
     total: int
 
+    @property
+    def office_clock(self) -> str:
+        """The same moment by the office's clock; empty where that says what the reader's says."""
+        office = timezone.localtime(self.at, timezone.get_default_timezone())
+        if office.utcoffset() == timezone.localtime(self.at).utcoffset():
+            return ""
+        return f"{office:%H:%M} {office.tzname()}"
+
 
 @dataclass(frozen=True)
 class Now:
@@ -72,12 +80,10 @@ class Times:
     problem: str = ""
 
     @property
-    def before(self) -> date | None:
-        return self.day - timedelta(days=1) if self.day > self.first else None
-
-    @property
-    def after(self) -> date | None:
-        return self.day + timedelta(days=1) if self.day < self.last else None
+    def is_clock_change(self) -> bool:
+        """True on a day on which the reader's clock is put forward or back: an hour may then come twice."""
+        start, end = (timezone.localtime(moment) for moment in _bounds(self.day))
+        return start.utcoffset() != end.utcoffset()
 
 
 def value_of(at: datetime) -> str:
