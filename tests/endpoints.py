@@ -41,6 +41,8 @@ class Page:
 # Of office hours there is a preview.
 HOURS = {"object_id": "{hours}"}
 A_JOB = {"pk": "{job}"}
+# Another's: nobody changes it.
+A_VIEW = {"pk": "1"}
 
 PAGES = {
     "": Page(SIGNED_IN),
@@ -61,6 +63,9 @@ PAGES = {
     "callbacks/<slug:callback_id>/": Page(LOOK),
     "callbacks/<slug:callback_id>/acts/": Page(ACT),
     "callbacks/<slug:callback_id>/<slug:act>/": Page(ACT, sends={"act": "note"}),
+    "callbacks/views/": Page(LOOK, "POST"),
+    "callbacks/views/<int:pk>/": Page(LOOK, "POST", A_VIEW),
+    "callbacks/views/<int:pk>/delete/": Page(LOOK, "POST", A_VIEW),
     "callbacks/new/": Page(ACT),
     "callbacks/new/number/": Page(ACT, "POST"),
     "callbacks/dialled/": Page(LOOK),

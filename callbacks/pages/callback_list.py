@@ -1,93 +1,138 @@
-"""The list of callbacks, newest first."""
+"""The list of callbacks: filtered, sorted, page by page; its first page keeps itself up to date."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
-from urllib.parse import urlencode
+from collections.abc import Mapping
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from callbacks.flow.states import MOVES
-from callbacks.models import Callback, CallbackQuerySet
-from callbacks.pages.access import looks
+from callbacks.flow.states import Reason
+from callbacks.models import Callback, SavedView
+from callbacks.pages import columns
+from callbacks.pages.access import ACT, SEE_NUMBERS, looks
+from callbacks.pages.listing import Found, Listing, Page
+from callbacks.pages.view import COLUMNS, CUSTOM, KEY, RANGES, View
+from callbacks.templatetags.callback_words import reason_words
 from callbacksite import live
+from telephony.models import Agent, VirtualQueue
 
-PAGE_SIZE = 50
 LIST_SECONDS = 3
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# So many queues and agents are suggested; others can be typed.
+MOST_SUGGESTED = 500
 
 
 @require_safe
 @looks
 def callbacks(request: HttpRequest) -> HttpResponse:
-    """The list, newest first; its first page keeps itself up to date."""
-    chosen = {"state": request.GET.get("state", ""), "q": request.GET.get("q", "").replace("\0", "").strip()}
-    visible = Callback.objects.visible_to(request.user)
-    if chosen["q"] and (found := visible.filter(pk=chosen["q"]).first()):
+    """The list. A callback's id in the box for numbers leads straight to it."""
+    refreshes = "HX-Request" in request.headers
+    view = View.read(request.GET, user=request.user, now=timezone.now())
+    if view.number and (found := Callback.objects.visible_to(request.user).filter(pk=view.number).first()):
         return redirect("callback-detail", found.pk)
-    rows = visible
-    if chosen["state"] in MOVES:
-        rows = rows.filter(state=chosen["state"])
-    if chosen["q"]:
-        rows = rows.filter(customer_number=chosen["q"])
-    page = _page(rows, request.GET.get("before", ""), request.GET.get("after", ""))
-    kept = {name: value for name, value in chosen.items() if value}
-    url = reverse("callback-list") + (f"?{urlencode(kept)}" if kept else "")
+    if not refreshes and not view.errors and _is_as_sent(request.GET):
+        return redirect(url_of(view))
+    listing = Listing(view, request.user)
+    page = listing.page(after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    found_in_all = listing.found()
+    named = columns.aliases()
+    shown = columns.columns(view.columns, named)
     context = {
-        **chosen,
-        "title": "Callbacks",
-        "filtered": bool(kept),
-        "states": Callback.STATES,
+        "title": _("Callbacks"),
+        "view": view,
         "page": page,
-        "older_url": f"?{urlencode(kept | {'before': page.older})}" if page.older else "",
-        "newer_url": f"?{urlencode(kept | {'after': page.newer})}" if page.newer else "",
-        "newest_url": url,
+        "rows": columns.rows(page.rows, shown, request.user),
+        "headings": [{"column": column, **_sorting(view, column)} for column in shown],
+        "count": _count(found_in_all),
+        "is_partial": found_in_all.is_partial,
+        "may_act": request.user.has_perm(ACT),
+        "list_url": url_of(view),
+        **_neighbours(view, page),
     }
-    seconds = None if page.newer else LIST_SECONDS
-    return live.respond(request, "callbacks/list.html", "callbacks/rows.html", context, url=url, seconds=seconds)
+    if not refreshes:
+        context |= _form(view, request, named)
+    seconds = None if page.before or view.errors else LIST_SECONDS
+    return live.respond(
+        request, "callbacks/list.html", "callbacks/rows.html", context, url=url_of(view), seconds=seconds
+    )
 
 
-class Page(NamedTuple):
-    """`older` and `newer` are the keys behind which the neighbouring pages begin, empty where there is none."""
-
-    rows: list[Callback]
-    older: str
-    newer: str
+def url_of(view: View, **more: str) -> str:
+    """The address of a view, of its first page unless `more` says otherwise."""
+    query = urlencode([*view.parameters, *more.items()])
+    return reverse("callback-list") + (f"?{query}" if query else "")
 
 
-def _page(rows: CallbackQuerySet, before: str, after: str) -> Page:
-    """A page by keys instead of numbers, so that rows that arrive meanwhile move nothing from page to page.
-
-    A page of newer rows that would reach the newest is the first page. A key that is none shows the first page.
-    """
-    if key := _read_key(after):
-        at, pk = key
-        newer = rows.filter(created_at__gte=at).exclude(created_at=at, pk__lte=pk)
-        found = list(newer.order_by("created_at", "id")[: PAGE_SIZE + 1])
-        if len(found) > PAGE_SIZE:
-            found = found[:PAGE_SIZE][::-1]
-            return Page(found, older=_key(found[-1]), newer=_key(found[0]))
-    key = _read_key(before) if not after else None
-    if key:
-        at, pk = key
-        rows = rows.filter(created_at__lte=at).exclude(created_at=at, pk__gte=pk)
-    found = list(rows.order_by("-created_at", "-id")[: PAGE_SIZE + 1])
-    older = _key(found[PAGE_SIZE - 1]) if len(found) > PAGE_SIZE else ""
-    found = found[:PAGE_SIZE]
-    return Page(found, older=older, newer=(_key(found[0]) if found else before) if key else "")
+def _is_as_sent(query: QueryDict) -> bool:
+    """True for what the form sends: fields left empty, and times that say no zone, which elsewhere are others."""
+    times = [query.get(name, "") for name in ("from", "to")]
+    return any(not value for values in query.lists() for value in values[1]) or (
+        query.get("range") == CUSTOM and not all(time.endswith("Z") for time in times)
+    )
 
 
-def _key(row: Callback) -> str:
-    return f"{(row.created_at - EPOCH) // timedelta(microseconds=1)}.{row.pk}"
+def _count(found: Found) -> str:
+    """The vendor's words, with what is known of the number."""
+    if not found.number and not found.is_more:
+        return _("No callbacks found.")
+    if found.is_more:
+        number = _("at least %(number)s") if found.is_partial else "%(number)s+"
+        return _("%(number)s callbacks found") % {"number": number % {"number": f"{found.number:,}"}}
+    words = ngettext("%(number)s callback found", "%(number)s callbacks found", found.number)
+    return words % {"number": f"{found.number:,}"}
 
 
-def _read_key(text: str) -> tuple[datetime, str] | None:
-    microseconds, _, pk = text.partition(".")
-    try:
-        return EPOCH + timedelta(microseconds=int(microseconds)), pk.replace("\0", "")
-    except (ValueError, OverflowError):
-        return None
+def _sorting(view: View, column: columns.Column) -> dict[str, str]:
+    """How the list is sorted by this column, as `aria-sort` says it, and where a click on its heading leads."""
+    if not column.sort:
+        return {"sorted": "", "url": ""}
+    is_sorted = view.sort.removeprefix("-") == column.sort
+    turned = f"-{column.sort}" if view.sort == column.sort else column.sort
+    said = [(name, value) for name, value in view.parameters if name != "sort"]
+    return {
+        "sorted": ("descending" if view.sort.startswith("-") else "ascending") if is_sorted else "none",
+        "url": f"?{urlencode([*said, ('sort', turned)])}",
+    }
+
+
+def _neighbours(view: View, page: Page) -> dict[str, str]:
+    return {
+        "next_url": url_of(view, after=page.after) if page.after else "",
+        "previous_url": url_of(view, before=page.before) if page.before else "",
+    }
+
+
+def _form(view: View, request: HttpRequest, named: Mapping[str, str]) -> dict[str, Any]:
+    """What stands around the rows: the filters with what can be chosen, and the saved views."""
+    keys = list(dict.fromkeys([*named, *(name.removeprefix(KEY) for name in view.columns if name.startswith(KEY))]))
+    data = [f"{key}={value}" for key, value in view.data] + [
+        view.typed[name] for name in ("data",) if name in view.typed
+    ]
+    local = {name: _local(at, view) for name, at in (("from", view.start), ("to", view.end))}
+    return {
+        "ranges": RANGES.items(),
+        "times": {name: view.typed[name] if name in view.errors else local[name] for name in local},
+        "number": view.typed.get("number", view.number),
+        "may_see_numbers": request.user.has_perm(SEE_NUMBERS),
+        "states": Callback.STATES,
+        "reasons": [(str(reason), reason_words(reason)) for reason in Reason],
+        "queues": VirtualQueue.objects.order_by("name").values_list("name", flat=True)[:MOST_SUGGESTED],
+        "agents": Agent.objects.order_by("name").values_list("name", flat=True)[:MOST_SUGGESTED],
+        "data": [*data, ""][:3] if len(data) < 3 else data,
+        "choosable": [(name, str(text), name in view.columns) for name, text in COLUMNS.items()]
+        + [(f"{KEY}{key}", named.get(key, key), f"{KEY}{key}" in view.columns) for key in keys],
+        "is_advanced": view.filtered or bool(view.errors),
+        "saved_views": SavedView.objects.of(request.user.pk).select_related("owner"),
+    }
+
+
+def _local(at: Any, view: View) -> str:
+    """A moment as a field for local times takes it."""
+    return f"{at.astimezone(view.zone):%Y-%m-%dT%H:%M}"

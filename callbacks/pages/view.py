@@ -5,10 +5,11 @@ The list, bulk cancel and the export all read it here, so that all of them mean 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
 from django.http import QueryDict
@@ -67,6 +68,8 @@ DEFAULT_COLUMNS = ("state", "reason", "desired", "number", "service", "agent", "
 # In front of a request key that is a column.
 KEY = "key."
 MOST_DATA = 5
+# What the address says about time, and what depends on it.
+_OF_TIME = {"range", "from", "to", "sort"}
 MOST_KEY_COLUMNS = 10
 
 
@@ -177,6 +180,11 @@ class View:
         return urlencode(self.parameters)
 
     @property
+    def but_query(self) -> str:
+        """The same of all but the time range, for the same in another one."""
+        return urlencode([(name, value) for name, value in self.parameters if name not in _OF_TIME])
+
+    @property
     def words(self) -> list[str]:
         """What it asks for, as a person reads it: the time range first."""
         local = (f"{at.astimezone(self.zone):%Y-%m-%d %H:%M %Z}" for at in (self.start, self.end))
@@ -232,11 +240,23 @@ def _numbered(number: str) -> Q:
     return Q(customer_number=number)
 
 
+def meant(key: str, value: str) -> list[dict[str, Any]]:
+    """What a request may have said: the text, or where it reads like one the number, truth or null."""
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        return [{key: value}]
+    return [{key: value}] if isinstance(parsed, str | list | dict) else [{key: value}, {key: parsed}]
+
+
 def _said(key: str, value: str) -> Q:
     """That the request said this; keys with an underscore are no user data."""
-    if not key.startswith("_"):
-        return Q(user_data__contains={key: value})
-    return Q(properties__contains={key: value}) | Q(overrides__contains={key: value})
+    columns = ("properties", "overrides") if key.startswith("_") else ("user_data",)
+    said = Q()
+    for column in columns:
+        for each in meant(key, value):
+            said |= Q((f"{column}__contains", each))
+    return said
 
 
 class _Reader:
@@ -355,7 +375,7 @@ class _Reader:
 
     def _columns(self) -> tuple[str, ...]:
         """Those that are known in their order, then request keys; the state, which leads on, always."""
-        chosen = self._texts("column")
+        chosen = [*self._texts("column"), *(f"{KEY}{key}" for key in self._texts("key"))]
         if not chosen:
             return DEFAULT_COLUMNS
         keys = [column for column in chosen if column.startswith(KEY) and len(column) > len(KEY)]

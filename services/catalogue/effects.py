@@ -133,12 +133,6 @@ ACCESS_TYPES: tuple[NoEffect, ...] = (
 
 SECTIONS_AND_LISTS: tuple[NoEffect, ...] = (
     NoEffect(
-        why="the supervisors' list of callbacks",
-        coming=True,
-        place="[callback]",
-        listed="callback_column_alias",
-    ),
-    NoEffect(
         why="for the vendor's orchestration server; what is due is found every second",
         place="[callback]",
         listed="""

@@ -20,6 +20,7 @@ MEASUREMENTS = {
     "queries": "Queries of the API beside a million callbacks",
     "export": "Lists given out as files",
     "reports": "Reports of a year",
+    "lists": "The supervisors' list beside a million callbacks",
     "audit": "The audit",
     "admin": "The admin with a thousand services",
     "board": "The board of 50 queues and 1,000 agents",

@@ -359,4 +359,4 @@ def test_options_without_effect_say_so_and_are_found(anna: Open, service: Config
     expect(row(page, "_ttl")).to_be_hidden()
     Section.objects.create(name="callback")
     page = anna(f"services/section/{Section.objects.get().pk}/change/")
-    expect(page.locator("#id_known-callback_column_alias_effect")).to_contain_text("no effect yet")
+    expect(page.locator("#id_known-queue-polling-rate_effect")).to_contain_text("no effect")
