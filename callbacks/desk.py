@@ -176,6 +176,8 @@ def _why(session: Session, options: FlowOptions | None) -> str:
     """Why it came to this agent: they were asked for, or are one of those whom the service looks for."""
     if options is None or not session.agent:
         return ""
+    if session.assigned_to == session.agent:
+        return _("A supervisor assigned it to you.")
     if options.preferred_agent == session.agent:
         return _("The customer asked for you.")
     profile = audience.profile_of(session.agent)
