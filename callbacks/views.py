@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +22,8 @@ from django_htmx.middleware import HtmxDetails
 
 from callbacks import roles
 from callbacksite import live
+from services import people, resolution
+from services.models import ConfiguredService
 from telephony import overview
 from telephony.models import Agent
 
@@ -59,6 +63,9 @@ def home(request: HttpRequest) -> HttpResponse:
 def queue_estimates(request: HttpRequest) -> HttpResponse:
     """Every virtual queue: who waits, what was last told, and how right such estimates were."""
     queues = overview.queues(timezone.now())
+    if people.is_limited(request.user):
+        names = _queues_of(people.visible(request.user))
+        queues = [queue for queue in queues if queue.name in names]
     context = {
         "title": _("Estimates"),
         "queues": queues,
@@ -66,3 +73,12 @@ def queue_estimates(request: HttpRequest) -> HttpResponse:
     }
     page, part = "estimates/page.html", "estimates/queues.html"
     return live.respond(request, page, part, context, url=request.path, seconds=ESTIMATES_SECONDS)
+
+
+def _queues_of(services: Iterable[ConfiguredService]) -> set[str]:
+    """The virtual queues in which callbacks of these services wait."""
+    names = set()
+    for service in services:
+        with suppress(LookupError):  # its configuration is no longer there
+            names.add(resolution.effective(service)["_urs_virtual_queue"].strip())
+    return names
