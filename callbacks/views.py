@@ -48,7 +48,7 @@ class SignIn(LoginView):
 def home(request: HttpRequest) -> HttpResponse:
     """On to where this user works."""
     if request.user.has_perm("callbacks.view_callback"):
-        return redirect("callback-list")
+        return redirect("board")
     if request.user.is_staff and not Agent.objects.filter(user=request.user).exists():
         return redirect("admin:index")
     if not roles.has_a_role(request.user):
