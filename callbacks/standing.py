@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -263,7 +264,7 @@ def _figures(now: datetime) -> dict[int, Figures]:
         hour=0, minute=0, second=0, microsecond=0
     )
     found: defaultdict[int, Figures] = defaultdict(Figures)
-    asked = {
+    asked: dict[str, Any] = {
         "midnight": midnight,
         # Without the Z at its end: of the same second, what has a fraction comes after it.
         "midnight_text": f"{midnight.astimezone(UTC):%Y-%m-%dT%H:%M:%S}",

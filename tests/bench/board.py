@@ -6,6 +6,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
@@ -106,7 +107,7 @@ def fill(model: str, first: int, last: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute("SET session_replication_role = replica")
-        asked = {"model": model, "first": first, "last": last, "waiting": WAITING, "queues": QUEUES}
+        asked: dict[str, Any] = {"model": model, "first": first, "last": last, "waiting": WAITING, "queues": QUEUES}
         cursor.execute(COPIES, asked)
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("VACUUM ANALYZE callbacks_callback")

@@ -26,7 +26,8 @@ from callbacksite import health, kept
 from scheduling import heartbeats
 from scheduling.models import Heartbeat
 from services import pausing
-from services.models import ConfiguredService, PersonScope
+from services.models import ConfiguredService
+from services.people_models import PersonScope
 from telephony import agents, lease
 from telephony.models import (
     Agent,
@@ -125,7 +126,8 @@ def texts(found: list[Alarm]) -> list[tuple[Kind, str]]:
 
 def seen_on(page: str) -> str:
     """What the board itself shows; banners have names of their own."""
-    [found] = re.findall(r'hx-get="/board/".*?"seen": "(\w+)"', page, re.DOTALL)
+    names: list[str] = re.findall(r'hx-get="/board/".*?"seen": "(\w+)"', page, re.DOTALL)
+    [found] = names
     return found
 
 
