@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy
 
 from callbacks import roles
 from services import people
-from services.models import ConfiguredService, PersonScope
+from services.models import ConfiguredService
+from services.people_models import PersonScope
 
 if TYPE_CHECKING:
     ScopeInlineBase = admin.TabularInline[PersonScope, User]

@@ -14,7 +14,7 @@ from django.contrib.auth.forms import PasswordResetForm
 from django.db import connection, transaction
 
 from scheduling import kick
-from services.models import ResetRequest
+from services.people_models import ResetRequest
 
 WITHIN = timedelta(hours=1)
 # From one client, and for one address; whoever asks for a colleague again and again fills no mailbox.

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from services import resolution
-from services.models import ConfiguredService, ConfiguredServiceQuerySet, Preference
+from services.models import ConfiguredService, ConfiguredServiceQuerySet
+from services.people_models import Preference
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User

@@ -26,7 +26,7 @@ from callbacks import roles
 from callbacksite import passwords
 from callbacksite.signing_in import counted_address
 from services import people
-from services.models import PersonScope, Preference
+from services.people_models import PersonScope, Preference
 from telephony.models import Agent
 
 

@@ -17,7 +17,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from callbacksite import passwords, tasks
 from scheduling import kick
-from services.models import Preference, ResetRequest
+from services.people_models import Preference, ResetRequest
 from tests.factories import (
     NOON,
     PASSWORD,

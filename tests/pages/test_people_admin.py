@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from callbacks import roles
 from services import people
-from services.models import PersonScope
+from services.people_models import PersonScope
 from tests.factories import ServiceFactory, UserFactory, administrator, limit, make_roles, supervisor
 
 pytestmark = pytest.mark.django_db
