@@ -24,7 +24,8 @@ from callbacks.flow.session import SESSION, Session, Stage
 from callbacks.flow.states import Reason, State
 from callbacks.jobs.models import Job
 from callbacks.models import Attempt, Callback, JournalEntry
-from services.models import ConfiguredService, PersonScope
+from services.models import ConfiguredService
+from services.people_models import PersonScope
 from telephony.models import Agent, AgentGroup, RoutePoint, Switch, VirtualQueue
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
