@@ -72,7 +72,7 @@ def alarms(now: datetime, user: User | AnonymousUser) -> list[Alarm]:
     """What this person should know of now, the gravest first.
 
     Of what belongs to a service only where they may see it; a dead process stops all of them, and is told to all.
-    What it says was read for everybody, no longer ago than a second.
+    What it says was read for everybody, no longer ago than half a second.
     """
     facts, standing = _just_now.get(now), just_now.get(now)
     only = people.limits(user)

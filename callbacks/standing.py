@@ -1,8 +1,8 @@
 """How the contact centre stands at this moment: each callback service, queue by queue. What the board shows.
 
-Read for everybody at once and kept for a second in this process, so that a hundred wall screens cost what one costs;
-who may see what is decided afterwards, in `queues`. Nothing here grows with the number of callbacks that are stored:
-what is alive is in tables of its own, and of those that are over only today's are counted, by an index.
+Read for everybody at once and kept for half a second in this process, so that a hundred wall screens cost what one
+costs; who may see what is decided afterwards, in `queues`. Nothing here grows with the number of callbacks that are
+stored: what is alive is in tables of its own, and of those that are over only today's are counted, by an index.
 """
 
 from __future__ import annotations
@@ -336,5 +336,5 @@ def _bookings(services: Iterable[ConfiguredService], now: datetime) -> dict[int,
     return found
 
 
-# No older than a second, for everybody.
+# No older than half a second, for everybody.
 just_now = Kept(read)

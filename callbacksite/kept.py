@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 
 Found = TypeVar("Found")
 
-# So old what is shown may be: a page that refreshes itself every two seconds is no later for it.
-SECONDS = 1.0
+# So old what is shown may be: with the board's own refresh a change is seen within two seconds.
+SECONDS = 0.5
 
 
 class Kept(Generic[Found]):

@@ -15,7 +15,8 @@ from callbacks.standing import CREW, Figures
 from callbacksite import live
 from services import people
 
-SECONDS = 2
+# With what is kept (callbacksite.kept) a change is seen within two seconds.
+SECONDS = 1.5
 
 
 @require_safe
