@@ -20,7 +20,14 @@ from callbacks.models import Callback, JournalEntry
 from callbacks.pages.times import value_of
 from scheduling.models import Booking
 from telephony.models import BlockedNumber, QueueEntry
-from tests.factories import AgentFactory, CallbackFactory, UserFactory, read_only_supervisor, supervisor
+from tests.factories import (
+    AgentFactory,
+    CallbackFactory,
+    UserFactory,
+    limited_supervisor,
+    read_only_supervisor,
+    supervisor,
+)
 from tests.world import World
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +124,26 @@ def test_only_who_may_act_sees_acts_and_does_them(world: World) -> None:
     assert rita.post("/callbacks/new/", {"service": world.service.name}).status_code == 403
     waiting.refresh_from_db()
     assert (waiting.state, Callback.objects.count()) == (State.QUEUED, 1)
+
+
+def test_callbacks_of_other_services_are_not_there_for_who_is_limited(world: World) -> None:
+    waiting = world.start(NUMBER)
+    lisa = Client()
+    lisa.force_login(limited_supervisor("another-service"))
+    for act in ACTS:
+        assert lisa.get(url(waiting, act)).status_code == 404
+        assert lisa.post(url(waiting, act)).status_code == 404
+    assert JournalEntry.objects.exclude(actor__in=["test", "system"]).count() == 0
+
+
+def test_asking_what_is_possible_costs_the_callback_alone(
+    as_sue: Client, world: World, django_assert_num_queries: Any
+) -> None:
+    waiting = world.start(NUMBER)
+    as_sue.get(url(waiting, "acts"))
+    # Session, user, their permissions and limits, the callback with its service.
+    with django_assert_num_queries(6):
+        as_sue.get(url(waiting, "acts"))
 
 
 def test_there_is_no_other_act(as_sue: Client, world: World) -> None:
