@@ -55,7 +55,9 @@ def refused(now: Counts, before: Before) -> Table:
         "request": _("Something in the request was wrong"),
         "other": _("The service could not take it"),
     }
-    return _counted("refused", _("Refused requests"), _("Why"), What.REFUSED, now, before, words.__getitem__)
+    return _counted(
+        "refused", _("Refused requests"), _("Why"), What.REFUSED, now, before, lambda key: words.get(key, key)
+    )
 
 
 def outcomes(now: Counts, before: Before) -> Table:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from prometheus_client import Counter
 
 from callbacks import actions
-from callbacks.limits import LimitReached
+from callbacks.limits import LimitReached, idempotency
 from callbacks.limits.number_rules import NumberDisallowed
 from callbacks.reporting.counting import What, days
 from callbacks.reporting.models import RefusalMark
@@ -54,7 +54,7 @@ def kind_of(error: Exception) -> str:
             return LIMIT
         case actions.NumberBlocked() | NumberDisallowed():
             return NUMBER
-        case actions.MissingKeys() | OptionError():
+        case actions.MissingKeys() | OptionError() | idempotency.BadKey() | idempotency.KeyReused():
             return REQUEST
         case OperationalError() | actions.Busy():
             return OTHER

@@ -13,16 +13,22 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test import Client
 from pytest_django import Settings
 
-from callbacks import sweeps
+from callbacks import actions, sweeps
+from callbacks.actions import NotAvailable
+from callbacks.api.errors import ApiError
 from callbacks.flow.states import Reason, State
+from callbacks.limits import LimitReached
 from callbacks.models import Attempt, Callback, JournalEntry
 from callbacks.reporting import distribution, periods, reading, refusals, sweep
 from callbacks.reporting.counting import Step, What
 from callbacks.reporting.models import AgentTotal, CallbackFact, RefusalMark, ReportTotal
 from callbacks.reporting.periods import BadPeriod, Days
+from scheduling import totals
 from scheduling.models import Total
+from services.models import START, ApiKey
 from telephony.models import Prediction
 from tests import reports
 from tests.factories import CallbackFactory
@@ -326,6 +332,41 @@ def test_refused_requests_are_taken_in_once(db: None) -> None:
     of_day = {each.starts: each.n for each in ReportTotal.objects.filter(span="d")}
     assert of_day == {date(2026, 3, 2): 3, date(2026, 3, 3): 2}
     assert ReportTotal.objects.get(span="m").n == 5
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (NotAvailable("closed", []), "time"),
+        (LimitReached("too many"), "limit"),
+        (actions.NumberBlocked("+49301"), "number"),
+        (actions.MissingKeys(["_customer_number"]), "request"),
+        (ApiError("no time"), "request"),
+        (actions.Busy(), "other"),
+        (LookupError("gone"), "other"),
+    ],
+)
+def test_a_refusal_is_counted_by_its_kind_and_goes_on(error: Exception, kind: str) -> None:
+    before = refusals.REFUSED.labels("billing", kind)._value.get()
+    with pytest.raises(type(error)), refusals.counted("billing"):
+        raise error
+    assert refusals.REFUSED.labels("billing", kind)._value.get() == before + 1
+
+
+def test_a_refused_request_costs_no_statement_and_is_told(db: None) -> None:
+    """From the API to the totals."""
+    world = World(_mandatory_customer_lookup_keys="_customer_number")
+    _, key = ApiKey.objects.create_key(name="test", scopes=[START])
+    publisher = totals.Publisher()
+    answer = Client().post(
+        f"/genesys/1/service/callback/{world.service.name}", {"plan": "gold"}, headers={"x-api-key": key}
+    )
+    assert answer.status_code == 400
+    assert not Callback.objects.exists()
+    publisher.publish()
+    assert refusals.take_in(datetime(2026, 3, 2, 12, tzinfo=UTC)) == 1
+    total = ReportTotal.objects.get(span="d")
+    assert (total.service, total.what, total.key, total.n) == (world.service.name, "refused", "request", 1)
 
 
 def test_what_is_too_old_goes_but_for_months(db: None) -> None:
