@@ -21,8 +21,9 @@ from pytest_django import Settings
 
 from callbacks import demo
 from callbacks.api.base import ApiView, UnknownPath
-from callbacks.models import Callback
+from callbacks.models import AuditFinding, Callback
 from callbacks.push import answering
+from callbacks.status.models import StatusNotice
 from services.models import ADMIN, QUERY, START, ApiKey, Change, ConfiguredService, Section
 from tests.api.conftest import client_with, make_office, make_service
 from tests.endpoints import (
@@ -31,6 +32,7 @@ from tests.endpoints import (
     AGENT,
     ANONYMOUS,
     API,
+    EVERYBODY,
     LOOKER,
     OPEN,
     PAGES,
@@ -39,6 +41,7 @@ from tests.endpoints import (
     SUPERVISOR,
 )
 from tests.factories import (
+    NOON,
     AgentFactory,
     AgentGroupFactory,
     JobFactory,
@@ -46,6 +49,7 @@ from tests.factories import (
     ServiceFactory,
     UserFactory,
     VirtualQueueFactory,
+    limited_supervisor,
     read_only_supervisor,
     supervisor,
 )
@@ -213,6 +217,38 @@ def test_who_may_use_which_page(role: str, parts: dict[str, str]) -> None:
         if is_refused(answer) is (role in page.who):
             wrong[route] = (answer.status_code, answer.get("Location", ""))
     assert wrong == {}
+
+
+def test_a_supervisor_limited_to_another_service(parts: dict[str, str]) -> None:
+    """On no page stands anything of a callback that is not theirs, and whatever is sent changes nothing of it."""
+    make_service("sales")
+    mark = parts["callback_id"]
+    AuditFinding.objects.create(owner=mark, kind="overdue", detail=mark, first_seen=NOON, last_seen=NOON)
+    notice = StatusNotice.objects.create(
+        callback=mark, service_name=parts["name"], event="queued", receiver=f"https://{mark}.example.org:443",
+        target="https://example.org", state="parked", made_at=NOON, give_up_at=NOON, due_at=NOON, settled_at=NOON,
+    )  # fmt: skip
+    before = Callback.objects.values().get()
+    client = Client()
+    client.force_login(limited_supervisor("sales"))
+    told = {}
+    for route, page in sorted(PAGES.items(), key=lambda each: "logout/" in each[0]):
+        if SUPERVISOR not in page.who or page.who == EVERYBODY or route.startswith("admin/"):
+            continue
+        answer = visit(client, route, parts)
+        assert answer.status_code < 500, route
+        if "<slug:callback_id>" in route:
+            assert answer.status_code == 404, route
+        body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+        if mark in body.decode():
+            told[route] = answer.status_code
+    assert told == {}
+    sent = {"notice": str(notice.pk)}, {"receiver": notice.receiver}
+    for each in sent:
+        client.post("/notifications/resend/", each)
+    notice.refresh_from_db()
+    assert notice.state == "parked"
+    assert Callback.objects.values().get() == before
 
 
 @pytest.mark.parametrize("role", [role for role in PEOPLE if role not in {ANONYMOUS}])
