@@ -317,7 +317,9 @@ def test_call_now_is_refused_with_the_reason_where_nobody_may_be_called(as_sue: 
 def test_a_priority_moves_the_callback_in_its_queue_and_back(as_sue: Client, world: World) -> None:
     world.start("+498912345600")
     second = world.start(NUMBER)
-    assert "It is number 2 of 2 in its queue." in text_of(as_sue.get(url(second, "priority")))
+    asked = as_sue.get(url(second, "priority"))
+    assert "It is number 2 of 2 in its queue." in text_of(asked)
+    assert re.search(r'name="priority"[^>]*value="0"', asked.content.decode())
     done = as_sue.get(do(as_sue, second, "priority", priority="50")["Location"])
     assert "Its priority is now 50. It is number 1 of 2 in its queue." in text_of(done)
     assert QueueEntry.objects.get(owner=second.pk).priority == 50
