@@ -51,7 +51,7 @@ MOST_STEPS = 400
 BUSY_AFTER, DETECTION, SOUND, AGENT_ANSWERS, CUSTOMER_SAYS, JOINED_AFTER = 2.0, 2.0, 8.0, 5.0, 10.0, 1.0
 SHORTEST_TALK = 10.0
 # Who is reserved: nobody knows yet.
-ANYBODY = "any"
+ANYBODY = "(any)"
 TOO_LATE = Refusal("it is too late (_ttl)")
 
 

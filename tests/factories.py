@@ -141,7 +141,8 @@ def frozen_options(service: ConfiguredService, **changes: Any) -> dict[str, Any]
     """What a callback of this service has taken over when its execution started, some of it otherwise."""
     options, error = configured.resolve(Callback(id="369-any", service=service, service_name=service.name))
     assert options is not None, error
-    return FLOW_OPTIONS.dump_python(options, mode="json") | changes
+    frozen: dict[str, Any] = FLOW_OPTIONS.dump_python(options, mode="json")
+    return frozen | changes
 
 
 class JournalEntryFactory(DjangoModelFactory[JournalEntry]):

@@ -25,17 +25,20 @@ from services import people
 def page(request: HttpRequest) -> HttpResponse:
     """The question, and below it the answer once it was asked."""
     now = timezone.now()
-    zone = timezone.get_current_timezone_name()
+    zone = timezone.get_current_timezone()
     services = people.visible(request.user)
     asked = "service" in request.GET and "arrives" in request.GET
-    initial = {"arrives": f"{timezone.localtime(now):%Y-%m-%dT%H:%M:00}", "zone": zone, **request.GET.dict()}
+    initial = {"arrives": f"{timezone.localtime(now):%Y-%m-%dT%H:%M:00}", "zone": str(zone), **request.GET.dict()}
     form = QuestionForm(request.GET, services=services) if asked else QuestionForm(initial=initial, services=services)
     context: dict[str, Any] = {"title": _("What if"), "form": form, "has_services": services.exists()}
     if asked and form.is_valid():
         question = form.question
         reply = what_if.ask(question, now=now)
         context |= {"question": question, "reply": reply, "clocks": _clocks(form), **_told(reply)}
-    return render(request, "what_if/page.html", context)
+        # In the zone in which it was asked.
+        zone = form.cleaned_data["zone"]
+    with timezone.override(zone):
+        return render(request, "what_if/page.html", context)
 
 
 def _told(reply: Reply) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from itertools import accumulate, pairwise
 
 # Of the whole width, in percent: what the longest wait takes at most, and the shortest moment at least.
 MOST, LEAST = 28.0, 2.0
+# So much more than its equal share, in percent, one of few pieces may take.
+FEW = 15.0
 WIDTH = 100.0
-# A piece that is so many times longer than its width says is marked as cut.
-CUT = 3.0
+# A piece that is so many times longer than it is drawn is marked as cut.
+CUT = 1.5
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,12 @@ class Scale:
     def __init__(self, moments: Iterable[datetime]) -> None:
         self._moments = sorted(set(moments))
         lengths = [(after - before).total_seconds() for before, after in pairwise(self._moments)]
-        widths = _widths(lengths)
-        self._at = [0.0, *accumulate(widths)]
-        uncut = [length / width for length, width in zip(lengths, widths, strict=True) if width > LEAST]
-        # A second of the finest piece that is drawn to scale.
-        finest = min(uncut, default=1.0)
+        most = _most(lengths) if lengths else 0.0
+        self._at = [0.0, *accumulate(_widths(lengths, most))]
         self.breaks = [
             Break((self._at[n] + self._at[n + 1]) / 2, length)
-            for n, (length, width) in enumerate(zip(lengths, widths, strict=True))
-            if length / width > CUT * finest and width > LEAST
+            for n, length in enumerate(lengths)
+            if length > CUT * most
         ]
 
     def x(self, at: datetime) -> float:
@@ -55,11 +54,10 @@ class Scale:
         return WIDTH
 
 
-def _widths(lengths: list[float]) -> list[float]:
-    """The width of each piece, in percent; they fill the picture."""
+def _widths(lengths: list[float], most: float) -> list[float]:
+    """The width of each piece, in percent, those longer than `most` seconds cut; together they fill the picture."""
     if not lengths:
         return []
-    most = _most(lengths)
     cut = [min(length, most) for length in lengths]
     least = min(LEAST, WIDTH / (3 * len(lengths)))
     # What the short pieces need to be seen is taken from the others.
@@ -70,11 +68,13 @@ def _widths(lengths: list[float]) -> list[float]:
 def _most(lengths: list[float]) -> float:
     """The length, in seconds, from which on a piece is cut, so that none takes more than its share."""
     low, high = min(lengths), max(lengths)
-    if high / sum(lengths) <= MOST / WIDTH:
+    # Of few pieces each may take more: two or three cannot all be short.
+    share = max(MOST, WIDTH / len(lengths) + FEW) / WIDTH
+    if high / sum(lengths) <= share:
         return high
     for _ in range(40):
         middle = (low + high) / 2
-        if middle / sum(min(length, middle) for length in lengths) > MOST / WIDTH:
+        if middle / sum(min(length, middle) for length in lengths) > share:
             high = middle
         else:
             low = middle
