@@ -19,7 +19,7 @@ def go_on(now: datetime) -> int:
 
 def remove_old(now: datetime) -> int:
     """Remove a batch of rows of jobs that were asked for so long ago, and of jobs of which no row is left."""
-    removed = 0
+    removed: int = 0
     with connection.cursor() as cursor:
         cursor.execute(
             """

@@ -25,7 +25,8 @@ from callbacks.api.written import written_time
 from callbacks.jobs.models import Job
 from callbacks.jobs.records import end, view_of
 from callbacks.models import Callback, CallbackQuerySet
-from callbacks.pages.view import COLUMNS, KEY, View
+from callbacks.pages import columns as headings
+from callbacks.pages.view import KEY, View
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,8 @@ def stream(job: Job, user: User) -> Generator[str]:
     try:
         rows = view.rows(user).filter(created_at__lte=job.as_of)
         Job.objects.filter(pk=job.pk).update(total=_count(rows))
-        yield spreadsheets.BYTE_ORDER_MARK + spreadsheets.lines([[title(column) for column in shown]])
+        titles = [column.heading for column in headings.columns(shown, headings.aliases())]
+        yield spreadsheets.BYTE_ORDER_MARK + spreadsheets.lines([titles])
         done = 0
         for found in _batches(rows.only(*_fields(shown))):
             done += len(found)
@@ -97,10 +99,6 @@ def stream(job: Job, user: User) -> Generator[str]:
 def columns(view: View) -> tuple[str, ...]:
     """Those of the view, behind the id: a line without it could not be told from others."""
     return ("id", *(column for column in view.columns if column != "id"))
-
-
-def title(column: str) -> str:
-    return column.removeprefix(KEY) if column.startswith(KEY) else str(COLUMNS[column])
 
 
 def reader(column: str, user: User) -> Callable[[Callback], str]:

@@ -218,7 +218,7 @@ def test_a_turn_is_short_and_another_follows(sue: User, monkeypatch: pytest.Monk
     job = of_page(sue, *ids)
     clock = iter(range(100))
     monkeypatch.setattr(cancelling, "MOST_SECONDS", 0.2)
-    monkeypatch.setattr(cancelling.time, "monotonic", lambda: next(clock) * 0.09)
+    monkeypatch.setattr("callbacks.jobs.cancelling.time.monotonic", lambda: next(clock) * 0.09)
 
     claim = cancelling.turn(job.pk, "", now=LATER)
 

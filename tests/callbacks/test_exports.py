@@ -14,6 +14,7 @@ from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
+from callbacks import spreadsheets
 from callbacks.flow.states import State
 from callbacks.jobs import asking, due, exporting
 from callbacks.jobs.models import Job
@@ -83,7 +84,7 @@ def test_it_has_the_columns_of_the_view_behind_the_id(sue: User) -> None:
     columns = ["state", "reason", "desired", "agent", "created", "completed", "key.plan", "key._device_os"]
     rows = fetched(sue, DAY + "".join(f"&column={column}" for column in columns))
     assert list(rows[0]) == [
-        "Service ID", "State", "Reason", "Desired", "Agent", "Created", "Completed", "plan", "_device_os"
+        "Service ID", "State", "Reason", "Desired", "Agent", "Created", "Completed", "Tariff", "_device_os"
     ]  # fmt: skip
     assert list(rows[0].values()) == [
         made.pk, "QUEUED", "", "2026-03-02T12:00:00.000Z", "kate", "2026-03-02T12:00:00.000Z", "", "gold", "ios"
@@ -157,7 +158,7 @@ def test_what_breaks_is_said(sue: User, monkeypatch: pytest.MonkeyPatch) -> None
     job = begun(sue)
     lines = exporting.stream(job, sue)
     next(lines)
-    monkeypatch.setattr(exporting.spreadsheets, "lines", lambda *_: 1 / 0)
+    monkeypatch.setattr(spreadsheets, "lines", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         next(lines)
     assert facts(job) == ("failed", 1, 1, "", exporting.BROKE)
