@@ -102,7 +102,8 @@ def test_a_limit_to_a_service_that_is_gone_stays_until_it_is_taken_out(anna: Cli
 
 def test_an_administrator_gets_into_the_administration(anna: Client, lisa: User) -> None:
     answer = save(anna, lisa, groups=(roles.ADMINISTRATOR,))
-    assert "lisa is an Administrator and so may enter the administration" in answer.content.decode()
+    said = "lisa is an Administrator and so may enter the administration (staff status)."
+    assert said in [str(message) for message in answer.context["messages"]]
     lisa = User.objects.get(pk=lisa.pk)
     assert (lisa.is_staff, lisa.is_superuser) == (True, False)
     assert lisa.has_perms(

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import translation
 
 from callbacksite import languages
 from tests.endpoints import ADMINISTRATOR, PAGES
@@ -48,17 +47,16 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> None:
     def mark(text: str) -> str:
         return f"{OPEN}{text}{CLOSE}" if text else text
 
-    monkeypatch.setattr(translation._trans, "gettext", mark, raising=False)
-    monkeypatch.setattr(translation._trans, "pgettext", lambda _context, text: mark(text), raising=False)
-    monkeypatch.setattr(
-        translation._trans, "ngettext", lambda one, many, number: mark(one if number == 1 else many), raising=False
-    )
-    monkeypatch.setattr(
-        translation._trans,
-        "npgettext",
-        lambda _context, one, many, number: mark(one if number == 1 else many),
-        raising=False,
-    )
+    def plural(one: str, many: str, number: int) -> str:
+        return mark(one if number == 1 else many)
+
+    for name, function in (
+        ("gettext", mark),
+        ("pgettext", lambda _context, text: mark(text)),
+        ("ngettext", plural),
+        ("npgettext", lambda _context, *given: plural(*given)),
+    ):
+        monkeypatch.setattr(f"django.utils.translation._trans.{name}", function, raising=False)
 
 
 class Outside(HTMLParser):
