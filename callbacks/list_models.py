@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
 
 class SavedViewQuerySet(models.QuerySet["SavedView"]):
-    def of(self, user_id: int) -> SavedViewQuerySet:
+    def of(self, user: User | AnonymousUser) -> SavedViewQuerySet:
         """Those that this person can open: their own, and what others share."""
-        return self.filter(Q(owner=user_id) | Q(is_shared=True))
+        return self.filter(Q(owner=user.pk) | Q(is_shared=True))
 
 
 class SavedView(models.Model):

@@ -15,7 +15,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from callbacks.flow.states import Reason
-from callbacks.models import Callback, SavedView
+from callbacks.list_models import SavedView
+from callbacks.models import Callback
 from callbacks.pages import columns
 from callbacks.pages.access import ACT, SEE_NUMBERS, looks
 from callbacks.pages.listing import Found, Listing, Page
@@ -128,8 +129,8 @@ def _form(view: View, request: HttpRequest, named: Mapping[str, str]) -> dict[st
         "data": [*data, ""][:3] if len(data) < 3 else data,
         "choosable": [(name, str(text), name in view.columns) for name, text in COLUMNS.items()]
         + [(f"{KEY}{key}", named.get(key, key), f"{KEY}{key}" in view.columns) for key in keys],
-        "is_advanced": view.filtered or bool(view.errors),
-        "saved_views": SavedView.objects.of(request.user.pk).select_related("owner"),
+        "is_advanced": bool(view.errors.keys() - {"range", "from", "to", "number"}),
+        "saved_views": SavedView.objects.of(request.user).select_related("owner"),
     }
 
 

@@ -20,7 +20,7 @@ from callbacks.pages.view import COLUMNS, KEY, ORDERS
 from callbacks.templatetags.callback_words import NONE, moment, reason_tone, reason_words, stage_words
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from django.contrib.auth.models import AnonymousUser, User
 
 NUMBER_KEY = "_customer_number"
 
@@ -66,7 +66,7 @@ def _column(name: str, named: Mapping[str, str]) -> Column:
     return Column(name, str(COLUMNS[name]), name if name in ORDERS else "")
 
 
-def rows(callbacks: Sequence[Callback], shown: Sequence[Column], user: User) -> list[Row]:
+def rows(callbacks: Sequence[Callback], shown: Sequence[Column], user: User | AnonymousUser) -> list[Row]:
     """Two hundred and fifty rows every few seconds: so no template is asked for each cell, and no word twice."""
     heads = [
         (
@@ -85,7 +85,7 @@ def rows(callbacks: Sequence[Callback], shown: Sequence[Column], user: User) -> 
 Cell = Callable[[Callback], str]
 
 
-def _cell(column: Column, user: User) -> Cell:
+def _cell(column: Column, user: User | AnonymousUser) -> Cell:
     """What writes the column's cells, escaped."""
     if column.name.startswith(KEY):
         key = column.name.removeprefix(KEY)
@@ -104,7 +104,7 @@ def _text(text: str | None) -> str:
     return escape(text) if text else NONE
 
 
-def _number(user: User) -> Cell:
+def _number(user: User | AnonymousUser) -> Cell:
     return lambda callback: escape(callback.number_for(user)) if callback.customer_number else NONE
 
 

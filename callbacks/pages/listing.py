@@ -29,7 +29,7 @@ from callbacks.pages.view import KEY, View, meant
 from services import people
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from django.contrib.auth.models import AnonymousUser, User
 
 PAGE_SIZE = 250
 MOST_COUNTED = 10_000
@@ -122,7 +122,7 @@ _COLUMNS = "desired_at, id, state, service_id, reason, queue, agent"
 class Listing:
     """The callbacks of `view` that `user` may see; none where the view has errors."""
 
-    def __init__(self, view: View, user: User) -> None:
+    def __init__(self, view: View, user: User | AnonymousUser) -> None:
         self.view = view
         self.user = user
         limits = people.limits(user)

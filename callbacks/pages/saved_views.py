@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from callbacks.models import SavedView
+from callbacks.list_models import SavedView
 from callbacks.pages.access import looks
 from callbacks.pages.callback_list import url_of
 from callbacks.pages.view import View

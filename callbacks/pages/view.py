@@ -25,7 +25,7 @@ from callbacks.pages.access import SEE_NUMBERS
 from services import people
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from django.contrib.auth.models import AnonymousUser, User
 
 CUSTOM = "custom"
 TODAY = "today"
@@ -102,7 +102,7 @@ class View:
     choices: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, query: QueryDict, *, user: User, now: datetime, zone: tzinfo | None = None) -> View:
+    def read(cls, query: QueryDict, *, user: User | AnonymousUser, now: datetime, zone: tzinfo | None = None) -> View:
         """The view that `query` asks for. One statement, two for a person limited to services.
 
         `zone` is that of whoever looks, in which days begin: without it the one that is active. What runs later (a
@@ -110,7 +110,7 @@ class View:
         """
         return _Reader(query, user).view(now, zone or timezone.get_current_timezone())
 
-    def rows(self, user: User) -> CallbackQuerySet:
+    def rows(self, user: User | AnonymousUser) -> CallbackQuerySet:
         """The callbacks of this view that the person may see, in no order."""
         visible = Callback.objects.visible_to(user)
         return visible.none() if self.errors else visible.filter(self.condition)
@@ -260,7 +260,7 @@ def _said(key: str, value: str) -> Q:
 
 
 class _Reader:
-    def __init__(self, query: QueryDict, user: User) -> None:
+    def __init__(self, query: QueryDict, user: User | AnonymousUser) -> None:
         self.query = query
         self.user = user
         self.errors: dict[str, str] = {}
