@@ -20,6 +20,7 @@ from callbacks.jobs import asking, due, exporting
 from callbacks.jobs.models import Job
 from callbacks.jobs.records import end
 from callbacks.pages.view import View
+from services.models import Section
 from tests.factories import NOON, CallbackFactory, ServiceFactory, limited_supervisor, supervisor
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +82,7 @@ def test_it_has_the_columns_of_the_view_behind_the_id(sue: User) -> None:
         user_data={"first_name": "Ada", "plan": "gold"}, properties={"_device_os": "ios"}, agent="kate"
     )
     CallbackFactory.create(state=State.COMPLETED, created_at=NOON - timedelta(minutes=5))
+    Section.objects.create(name="callback", options={"callback_column_alias": '{"plan": "Tariff"}'})
     columns = ["state", "reason", "desired", "agent", "created", "completed", "key.plan", "key._device_os"]
     rows = fetched(sue, DAY + "".join(f"&column={column}" for column in columns))
     assert list(rows[0]) == [
