@@ -244,7 +244,7 @@ def test_a_slot_is_blocked_and_unblocked(as_sue: Client, billing: ConfiguredServ
 
 def test_a_range_is_typed_on_the_office_clock(as_sue: Client) -> None:
     typed = {"from": "2026-03-03T13:00", "to": "2026-03-04T10:15"}
-    said(as_sue, "/calendar/block/", form(reason="drill", **typed))
+    said(as_sue, "/calendar/block/", form(NINE, reason="drill", **typed))
     row = SlotBlock.objects.get()
     # Whole slots.
     assert (row.start, row.end) == (datetime(2026, 3, 3, 12, tzinfo=UTC), datetime(2026, 3, 4, 9, 30, tzinfo=UTC))
@@ -278,7 +278,7 @@ def test_of_the_hour_that_comes_twice_the_chosen_one_is_blocked(as_sue: Client) 
     ],
 )
 def test_what_cannot_be_blocked_is_refused_with_the_reason(as_sue: Client, fields: dict[str, str], why: str) -> None:
-    assert said(as_sue, "/calendar/block/", form(**fields)) == why
+    assert said(as_sue, "/calendar/block/", form(NINE, **fields)) == why
     assert (SlotBlock.objects.count(), Change.objects.count()) == (0, 0)
 
 
