@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     ScopeInlineBase = admin.TabularInline[PersonScope, User]
     ScopeFormBase = forms.ModelForm[PersonScope]
     ScopeFormsBase = forms.BaseInlineFormSet[PersonScope, User, "ScopeForm"]
+    PersonAdminBase = UserAdmin[User]
 else:
     ScopeInlineBase, ScopeFormBase, ScopeFormsBase = admin.TabularInline, forms.ModelForm, forms.BaseInlineFormSet
+    PersonAdminBase = UserAdmin
 
 Kind = PersonScope.Kind
 
@@ -88,7 +90,7 @@ class ScopeForms(ScopeFormsBase):
 class ScopeInline(ScopeInlineBase):
     model = PersonScope
     form = ScopeForm
-    formset = ScopeForms
+    formset = ScopeForms  # type: ignore[assignment]  # its forms are ours, which the inline cannot know
     extra = 1
     verbose_name_plural = gettext_lazy("Limited to services (none: sees the callbacks of all)")
 
@@ -97,7 +99,7 @@ admin.site.unregister(User)
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):
+class PersonAdmin(PersonAdminBase):
     """Django's users, with their roles and limits."""
 
     inlines = (ScopeInline,)

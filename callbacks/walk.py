@@ -251,8 +251,8 @@ class Walker:
         if outcome is Outcome.BUSY:
             return [(_in(now, BUSY_AFTER), LegEnded(Party.CUSTOMER, attempt, EndCause.BUSY))]
         if outcome is Outcome.NO_ANSWER:
-            rings = self._options.ixn_createcall_timeout
-            return [(_in(now, rings), LegEnded(Party.CUSTOMER, attempt, EndCause.NO_ANSWER, rang=True))]
+            rung: float = self._options.ixn_createcall_timeout
+            return [(_in(now, rung), LegEnded(Party.CUSTOMER, attempt, EndCause.NO_ANSWER, rang=True))]
         rings = max(self._assumed.reach - DETECTION, 1.0)
         return [(_in(now, rings), LegAnswered(Party.CUSTOMER, attempt))]
 

@@ -28,4 +28,5 @@ def acts(view: View) -> View:
 
 def _for(permission: str, view: View) -> View:
     checked: Any = permission_required(permission, raise_exception=True)(view)
-    return never_cache(login_required(checked))
+    allowed: View = never_cache(login_required(checked))
+    return allowed

@@ -51,7 +51,7 @@ class ZoneForm(forms.Form):
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
     """Who I am, what I may see, and in which zone times are shown to me."""
-    user = User.objects.get(pk=request.user.pk)
+    user = User.objects.get(username=request.user.get_username())
     chosen = Preference.objects.filter(user=user).values_list("time_zone", flat=True).first() or ""
     form = ZoneForm(request.POST if request.method == "POST" else None, initial={"time_zone": chosen})
     if form.is_valid():

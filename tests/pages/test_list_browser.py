@@ -69,7 +69,8 @@ def three() -> dict[str, Callback]:
 
 
 def rows(page: Page) -> list[str]:
-    return page.locator("tbody a[id^=row-]").evaluate_all("links => links.map(link => link.id.slice(4))")
+    ids: list[str] = page.locator("tbody a[id^=row-]").evaluate_all("links => links.map(link => link.id.slice(4))")
+    return ids
 
 
 def test_every_filter(sue: Open, three: dict[str, Callback]) -> None:

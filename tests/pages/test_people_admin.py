@@ -81,7 +81,7 @@ def test_a_limit_is_changed_and_taken_out(anna: Client, lisa: User) -> None:
     limit(lisa, "sales")
     save(anna, lisa, "group:retail")
     assert kept(lisa) == {("group", "retail")}
-    save(anna, lisa, "group:retail", **{"scopes-0-DELETE": "on"})
+    save(anna, lisa, "group:retail", groups=(), **{"scopes-0-DELETE": "on"})
     assert kept(lisa) == set()
 
 

@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from callbacks.models import Callback
 from callbacks.pages.what_if_form import moment
-from services.models import PersonScope
+from services.people_models import PersonScope
 from tests.factories import ServiceFactory, supervisor
 
 pytestmark = pytest.mark.django_db

@@ -379,9 +379,9 @@ def test_of_two_who_cancel_at_once_one_gives_the_place_back(
     assert list(held()) == ["bob", "cyd"]
 
 
-def take_then_give(service_id: int, held: datetime, start: datetime, limit: int) -> None:
+def take_then_give(service_id: int, held: datetime, slot: Slot, limit: int) -> None:
     """What `_exchange` must not be: the new slot first, wherever it lies."""
-    if not bookings._take(service_id, start, limit):
+    if not bookings._take(service_id, slot, limit):
         raise Full
     bookings._give(service_id, held)
 
