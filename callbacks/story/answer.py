@@ -58,8 +58,10 @@ class Facts:
         return said[-1] if said else ""
 
     @property
-    def last_actor(self) -> str:
-        return self.journal[-1].actor if self.journal else ""
+    def ended_by(self) -> str:
+        """Who ended it: others may write notes, or be refused something, after that."""
+        said = [entry.actor for entry in self.journal if entry.kind == "ended"]
+        return said[-1] if said else ""
 
     @property
     def was_on_the_line(self) -> bool:
@@ -243,7 +245,7 @@ def _cancelled(facts: Facts) -> Answer:
         text = _("Not reached before it was cancelled by %(actor)s (%(tries)s).")
     else:
         text = _("Not called: it was cancelled by %(actor)s before.")
-    return Answer(text % {"actor": facts.last_actor, "tries": tried}, BAD)
+    return Answer(text % {"actor": facts.ended_by, "tries": tried}, BAD)
 
 
 def _served(facts: Facts) -> Answer:

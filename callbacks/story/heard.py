@@ -82,7 +82,7 @@ def _begins(entry: JournalEntry) -> Heard | None:
 
 def _goes_on(now: Heard, entry: JournalEntry) -> bool:
     """Whether an entry leaves what is heard as it is."""
-    if entry.kind in {"not-heard", "treatment-failed"}:
+    if entry.kind in {"not-heard", "treatment-failed"} or entry.data.get("hears") == "":
         return False
     if not now.file:
         return entry.stage == Stage.TALKING
@@ -91,7 +91,12 @@ def _goes_on(now: Heard, entry: JournalEntry) -> bool:
 
 
 # Entries that may come while something is played, and change nothing of it.
-_BESIDE = frozenset({"dropped", "refused", "changed", "given-back", "target", "turned-away", "retained", "error"})
+_BESIDE = frozenset(
+    {
+        *("dropped", "refused", "changed", "given-back", "target", "turned-away", "retained", "error"),
+        *("note", "prioritised", "assigned", "recreated"),
+    }
+)
 
 
 def _ended(now: Heard, entry: JournalEntry) -> Heard:

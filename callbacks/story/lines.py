@@ -43,6 +43,7 @@ _QUEUE = frozenset(
     {
         *("scheduled", "rescheduled", "started", "held", "awaiting", "reserving", "target", "put-off", "preview"),
         *("accepted", "rejected", "lapsed", "given-back", "paused", "resumed"),
+        *("called-now", "prioritised", "assigned"),
     }
 )
 

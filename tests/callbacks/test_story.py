@@ -97,6 +97,17 @@ def test_what_the_journal_says_of_the_end_is_said_in_its_words() -> None:
     )
 
 
+def test_who_cancelled_it_is_not_who_wrote_a_note_afterwards() -> None:
+    callback = Callback(stage=Stage.ENDED, state=State.COMPLETED, reason=Reason.CANCELLED)
+    journal = [
+        entry(NOON, Stage.ENDED, kind="ended", text="Cancelled by sam.", actor="sam"),
+        entry(NOON + SECOND, Stage.ENDED, kind="note", text="They called us.", actor="sue"),
+        entry(NOON + 2 * SECOND, Stage.ENDED, kind="dropped", text="Came too late."),
+    ]
+    said = answer(Facts(callback, Session(number=ADA, desired_at=NOON), journal, []))
+    assert said.text == "Not called: it was cancelled by sam before."
+
+
 # The picture
 
 
@@ -242,3 +253,14 @@ def test_every_field_is_named_after_its_option() -> None:
     made = {"notification", "reports"}
     names = {options.option_name(field) for field in FlowOptions.__dataclass_fields__ if field not in made}
     assert names <= {option.name for option in CALLBACK_OPTIONS}
+
+
+@pytest.mark.parametrize("kind", ["note", "prioritised", "assigned"])
+def test_what_supervisors_do_meanwhile_does_not_end_what_is_heard(kind: str) -> None:
+    journal = [
+        entry(NOON, Stage.GREETING, "greeting", data={"hears": "hello.wav"}),
+        entry(NOON + SECOND, Stage.GREETING, kind, actor="sue"),
+        entry(NOON + 9 * SECOND, Stage.WAITING, "waiting", cause="LegSoundsFinished", data={"hears": ""}),
+    ]
+    (greeting,) = heard(journal)
+    assert (greeting.seconds, greeting.by_itself) == (9, True)
