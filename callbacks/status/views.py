@@ -50,7 +50,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
     is_first = not (before.isascii() and before.isdigit() and len(before) < 19)
     found = list((rows if is_first else rows.filter(pk__lt=int(before)))[: PAGE_SIZE + 1])
     kept = {name: value for name, value in chosen.items() if value and (name, value) != ("state", State.PARKED)}
-    url = reverse("notifications")
+    url, asked = reverse("notifications"), urlencode(kept if is_first else kept | {"before": before})
     context: dict[str, Any] = {
         **chosen,
         "title": _("Status notifications"),
@@ -62,11 +62,12 @@ def notifications(request: HttpRequest) -> HttpResponse:
         "paged": not is_first,
         "parked": _parked(StatusNotice.objects.visible_to(request.user)),
         "may_resend": request.user.has_perm("callbacks.change_statusnotice"),
-        "back": request.GET.urlencode(),
+        "back": asked,
     }
     seconds = LIST_SECONDS if is_first else None
     page, part = "notifications/list.html", "notifications/rows.html"
-    return live.respond(request, page, part, context, url=request.get_full_path(), seconds=seconds)
+    # Not as it was asked: what a refresh adds to its address would stand in that of the next, and the next.
+    return live.respond(request, page, part, context, url=f"{url}?{asked}" if asked else url, seconds=seconds)
 
 
 def _parked(notices: QuerySet[StatusNotice]) -> list[dict[str, Any]]:

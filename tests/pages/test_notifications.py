@@ -217,6 +217,19 @@ def test_the_list_refreshes_itself_only_where_something_changed(as_sue: Client) 
     assert as_sue.get(f"{PAGE}?seen={seen[1]}", headers=headers).status_code == 200
 
 
+def test_the_address_of_the_refresh_does_not_grow(as_sue: Client) -> None:
+    notice(state="delivered", receiver=CRM)
+    asked = f"{PAGE}?state=delivered&receiver=https%3A%2F%2Fcrm.example.org%3A443"
+    page = shown(as_sue, asked)
+    for _ in range(2):
+        address = re.search(r'id="live-part".*?hx-get="([^"]*)"', page, re.S)
+        assert address is not None
+        assert unescape(address[1]) == asked
+        refreshed = as_sue.get(f"{asked}&seen=0123456789abcdef", headers={"HX-Request": "true"})
+        assert refreshed.status_code == 200
+        page = refreshed.content.decode()
+
+
 def test_a_callback_lists_its_own(as_sue: Client) -> None:
     callback = CallbackFactory.create()
     assert "Status notifications" not in shown(as_sue, f"/callbacks/{callback.pk}/")
