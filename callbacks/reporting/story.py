@@ -179,10 +179,10 @@ def _agents(calls: Iterable[Call], lines: Iterable[Line], talks: Sequence[Line])
             continue
         one = done.setdefault(call.agent, Handling())
         one.offered += 1
-        if call.answered_at:
-            one.ring_seconds += max(_seconds(call.began_at, call.answered_at), 0.0)
         if call.result == DialResult.CONNECTED:
             one.connected += 1
+            if call.answered_at:
+                one.ring_seconds += max(_seconds(call.began_at, call.answered_at), 0.0)
             moments = begun.get(call.agent, [])
             talk = moments.pop(0) if moments else call.answered_at
             if talk and call.ended_at:

@@ -87,11 +87,13 @@ def report_batch(most: int) -> int:
 
 
 def report_before_removal(ids: Collection[str]) -> None:
-    """Report those of these callbacks, locked by the caller, that are over and in no report; in its transaction.
+    """Report those of these callbacks, locked by the caller, that are completed and in no report; in its transaction.
 
-    Waits for a sweep that is at work, which takes a fraction of a second and never waits for a callback.
+    Whatever their stage: of one whose last talk never came to its end nothing more will be known. Waits for a sweep
+    that is at work, which takes a fraction of a second and never waits for a callback.
     """
-    left = list(Callback.objects.filter(pk__in=ids, stage=Stage.ENDED, reported=False).values_list("pk", flat=True))
+    completed = Callback.objects.filter(pk__in=ids, completed_at__isnull=False, reported=False)
+    left = list(completed.values_list("pk", flat=True))
     if left:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])

@@ -19,10 +19,11 @@ from pytest_django import Settings
 from callbacks import actions, sweeps
 from callbacks.actions import NotAvailable
 from callbacks.api.errors import ApiError
+from callbacks.flow.decision import DialResult
 from callbacks.flow.states import Reason, State
 from callbacks.limits import LimitReached
 from callbacks.models import Attempt, Callback, JournalEntry
-from callbacks.reporting import distribution, periods, reading, refusals, sweep
+from callbacks.reporting import distribution, figures, periods, reading, refusals, sweep
 from callbacks.reporting.counting import Step, What
 from callbacks.reporting.models import AgentTotal, CallbackFact, RefusalMark, ReportTotal
 from callbacks.reporting.periods import BadPeriod, Days
@@ -142,6 +143,22 @@ def test_what_agents_did(db: None, berlin: None) -> None:
     assert {name: each.talk_seconds for name, each in found.items()} == pytest.approx(dict(seconds))
 
 
+def test_ringing_is_told_of_the_calls_that_became_a_talk(db: None, berlin: None) -> None:
+    """Who answered, and whose customer was not there, rang for no talk: the average is one of talks."""
+    callback = CallbackFactory.create(state=State.COMPLETED)
+    began = callback.completed_at
+    assert began
+    for number, (result, seconds) in enumerate([(DialResult.CONNECTED, 4), (DialResult.UNKNOWN, 20)], start=1):
+        answered = began + timedelta(seconds=seconds)
+        told = {"callback": callback, "party": "agent", "agent": "kate", "number": number, "result": result}
+        Attempt.objects.create(began_at=began, answered_at=answered, ended_at=answered, **told)
+    sweep_all()
+    done = reading.by_agent(whole(callback), None)
+    assert (done["kate"].offered, done["kate"].connected, done["kate"].lost) == (2, 1, 1)
+    [row] = figures.agents(done, None).rows
+    assert row[7] == 4
+
+
 def test_services_and_days_add_up_to_the_whole(db: None, berlin: None) -> None:
     reports.make(3, 60)
     sweep_all()
@@ -193,6 +210,14 @@ def test_a_callback_is_removed_only_with_its_fact(db: None) -> None:
     assert CallbackFact.objects.get().callback == callback.pk
     assert sweep_all() == 0
     assert reading.totals(whole(callback), None).n(What.FUNNEL, Step.ACCEPTED) == 1
+
+
+def test_one_whose_talk_never_came_to_its_end_is_removed_with_its_fact_too(db: None) -> None:
+    """Its agent was deleted, say, and nobody told it that the call is gone: its record is completed all the same."""
+    callback = CallbackFactory.create(state=State.COMPLETED, stage="talking", reason=Reason.AGENT_CONNECTED)
+    assert sweeps.delete_expired(callback.expires_at) == 1
+    fact = CallbackFact.objects.get()
+    assert (fact.callback, fact.reason) == (callback.pk, Reason.AGENT_CONNECTED)
 
 
 def whole(callback: Callback) -> Days:
