@@ -83,7 +83,7 @@ def columns(table: Table, *, whole: int, inner: int, before: int) -> Columns:
                 before_y=None if then is None else _y(_number(then), scale),
             )
         )
-    lines = tuple(Line(_y(scale * part / 4, scale), f"{scale * part / 4:g}") for part in range(5))
+    lines = tuple(Line(_y(scale * part / 4, scale), str(round(scale * part / 4))) for part in range(5))
     return Columns(tuple(drawn), lines)
 
 
