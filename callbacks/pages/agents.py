@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from callbacks import staff
 from callbacks.audit import repair, run
-from callbacks.models import AuditFinding
+from callbacks.models import AuditFinding, Callback
 from callbacks.pages.access import ACT, acts, looks
 from callbacks.staff import Filter
 from callbacks.standing import Standing, just_now
@@ -156,6 +156,9 @@ def release(request: HttpRequest, agent_id: int) -> HttpResponse:
     if not owner or owner != request.POST.get("owner") or not found.exists():
         messages.warning(request, _("Nothing was released: the audit finds nothing wrong with this agent any more."))
         return redirect("agent", agent_id)
+    if not _may_release(request, owner):
+        messages.warning(request, _("Nothing was released: the callback is one of a service that you do not see."))
+        return redirect("agent", agent_id)
     done = repair.repair([owner], listing=run.list_switches(), now=now, actor=request.user.get_username())
     if sentences := done.get(owner):
         found.update(gone_at=now, repaired_at=now)
@@ -163,6 +166,13 @@ def release(request: HttpRequest, agent_id: int) -> HttpResponse:
     else:
         messages.warning(request, _("Nothing was released: the audit finds nothing to mend. It looks again by itself."))
     return redirect("agent", agent_id)
+
+
+def _may_release(request: HttpRequest, owner: str) -> bool:
+    """The audit mends the callback and not the agent alone: whoever is limited may have it mend what they see."""
+    if not people.is_limited(request.user):
+        return True
+    return Callback.objects.visible_to(request.user).filter(pk=owner).exists()
 
 
 def _one(request: HttpRequest, agent_id: int, form: ForceForm | None, status: int = 200) -> HttpResponse:
@@ -184,6 +194,7 @@ def _one(request: HttpRequest, agent_id: int, form: ForceForm | None, status: in
         "changes_left_out": len(changes) > MOST_CHANGES,
         "form": form or ForceForm(),
         "may_act": may_act,
+        "may_release": may_act and bool(row.stuck) and _may_release(request, agent.reserved_for or ""),
     }
     url = reverse("agent", args=[agent_id])
     response = live.respond(

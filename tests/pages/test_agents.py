@@ -265,3 +265,25 @@ def test_who_is_stuck_is_released_by_the_audit(as_sue: Client, omar: Agent, monk
     assert "Agent omar was given back." in text_of(as_sue.post(post, {"owner": callback.pk}, follow=True))
     assert asked == [([callback.pk], "sue")]
     assert AuditFinding.objects.get().repaired_at is not None
+
+
+def test_who_is_limited_has_only_what_they_see_repaired(
+    sue: User, as_sue: Client, omar: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent is theirs as well, the callback is not: its repair could end it, or let it go on."""
+    ServiceFactory.create(name="billing")
+    callback = talk(omar, service=ServiceFactory.create(name="sales", options={"_target": "Sales@StatServer.GA"}))
+    PersonScope.objects.create(user=sue, kind=PersonScope.Kind.SERVICE, name="billing")
+    now = timezone.now()
+    AuditFinding.objects.create(
+        kind="reserved", owner=callback.pk, detail="Reserved for nothing.", first_seen=now, last_seen=now
+    )
+    asked: list[object] = []
+    monkeypatch.setattr(repair, "repair", lambda *owners, **more: asked.append(owners) or {})
+    page = as_sue.get(f"/agents/{omar.pk}/")
+    assert "Reserved for nothing." in text_of(page)
+    assert callback.pk not in page.content.decode()
+    post = as_sue.post(f"/agents/{omar.pk}/release/", {"owner": callback.pk}, follow=True)
+    assert "of a service that you do not see" in text_of(post)
+    assert asked == []
+    assert AuditFinding.objects.get().repaired_at is None
