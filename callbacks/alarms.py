@@ -151,10 +151,10 @@ def _brakes(facts: _Facts, services: Collection[ServiceNow], user: User | Anonym
 
 def _waits(found: Iterable[QueueNow]) -> Iterator[Alarm]:
     for queue in found:
-        if not queue.is_too_long or queue.wait is None:
+        if not queue.is_too_long:
             continue
-        said = {"name": queue.name, "limit": duration(queue.limit), "ewt": duration(queue.wait.ewt)}
-        if queue.wait.ewt is None:
+        said = {"name": queue.name, "limit": duration(queue.limit), "ewt": duration(queue.longest)}
+        if queue.is_deserted:
             text = _("Queue %(name)s: callbacks wait, and nobody is logged in who could take them.")
         else:
             text = _("Queue %(name)s: a new callback would wait %(ewt)s, more than %(limit)s.")

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 # Estimates take longest: of a centre with many lines those that are oldest are made anew, for so long each time.
 ESTIMATING_SECONDS = 0.03
+# One that is older is not told any more: nobody looked for a while, or it could not be worked out since. Seconds.
+TOLD_FOR = 30.0
 # How far bookings are looked at.
 AHEAD = timedelta(hours=2)
 # Ends that are nobody's failure.
@@ -102,10 +104,12 @@ class Wait:
 
 @dataclass(frozen=True)
 class Bookings:
-    """Of the next two hours: how many of how many places are booked, and how many slots are blocked."""
+    """Of the next two hours: how many of how many places are booked, and how many slots are blocked. `places` is None
+    for a service without a capacity, where a limit that nobody set would say nothing.
+    """
 
     booked: int
-    places: int
+    places: int | None
     blocked: int
 
 
@@ -141,11 +145,22 @@ class QueueNow:
     bias: int | None = None
 
     @property
+    def longest(self) -> int | None:
+        """The longest wait that is known in it, in seconds; None where none is."""
+        known = (each.wait.ewt for each in self.services if each.wait and each.wait.ewt is not None)
+        return max(known, default=None)
+
+    @property
+    def is_deserted(self) -> bool:
+        """True while callbacks of a service wait for whom nobody is logged in."""
+        return any(each.wait and each.wait.ewt is None and each.figures.waiting for each in self.services)
+
+    @property
     def is_too_long(self) -> bool:
-        """True while a new callback would wait longer than the queue's limit, or for nobody knows how long."""
-        if self.limit is None or self.wait is None:
+        """True while a new callback would wait longer than the queue's limit, or one waits nobody knows how long."""
+        if self.limit is None:
             return False
-        return self.figures.waiting > 0 if self.wait.ewt is None else self.wait.ewt > self.limit
+        return self.is_deserted or (self.longest is not None and self.longest > self.limit)
 
 
 @dataclass(frozen=True)
@@ -289,8 +304,10 @@ def _figures(now: datetime) -> dict[int, Figures]:
 def _waits(lines: Collection[Joining], now: datetime) -> dict[Joining, Wait]:
     """The wait in each of these lines; one that has never been worked out is missing, and comes with a later look."""
     known = _estimates
-    for gone in known.keys() - set(lines):
-        del known[gone]
+    oldest_told = time.monotonic() - TOLD_FOR
+    for line in list(known):
+        if line not in lines or known[line][0] < oldest_told:
+            del known[line]
     oldest_first = sorted(lines, key=lambda line: known[line][0] if line in known else float("-inf"))
     made_at = time.monotonic()
     try:
@@ -327,10 +344,12 @@ def _errors() -> dict[str, tuple[int | None, int | None]]:
 
 def _bookings(services: Iterable[ConfiguredService], now: datetime) -> dict[int, Bookings]:
     found = {}
-    for pk, slots in occupancy.occupancies(services, now, now + AHEAD, now=now).items():
+    plans = occupancy.plans(services)
+    for pk, slots in occupancy.uses(plans, now, now + AHEAD, now=now).items():
+        has_capacity = plans[pk].capacity is not None
         found[pk] = Bookings(
             booked=sum(slot.booked for slot in slots),
-            places=sum(slot.limit for slot in slots if not slot.blocked),
+            places=sum(slot.limit for slot in slots if not slot.blocked) if has_capacity else None,
             blocked=sum(1 for slot in slots if slot.blocked),
         )
     return found

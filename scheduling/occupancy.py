@@ -44,13 +44,6 @@ def occupancy(service: ConfiguredService, start: datetime, end: datetime, *, now
     return uses({service.pk: plan}, start, end, now=now)[service.pk]
 
 
-def occupancies(
-    services: Iterable[ConfiguredService], start: datetime, end: datetime, *, now: datetime
-) -> dict[int, list[SlotUse]]:
-    """The same for many, by primary key and by as many statements; without those that cannot be read."""
-    return uses(plans(services), start, end, now=now)
-
-
 def plans(services: Iterable[ConfiguredService]) -> dict[int, Plan]:
     """What these services promise, by primary key, in one statement; without those that cannot be read."""
     among = offices.all_of_them()

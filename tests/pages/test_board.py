@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from datetime import datetime, timedelta
 from html import unescape
 
@@ -195,11 +197,27 @@ def test_what_a_new_one_could_expect(billing: ConfiguredService, kate: Agent, no
 
 
 def test_bookings_of_the_next_two_hours(billing: ConfiguredService, now: datetime) -> None:
+    """Without a capacity there is nothing that they could be compared with."""
+    [service] = queue_of(now).services
+    assert service.bookings == Bookings(booked=0, places=None, blocked=0)
+    ServiceFactory.create(
+        name="places",
+        type="capacity",
+        configuration="Custom",
+        options={
+            "_timezone": "UTC",
+            **{
+                f"_capacity_{day}": json.dumps({str(day): {f"{hour:02d}00": 3 for hour in range(24)}})
+                for day in range(1, 8)
+            },
+        },
+    )
+    billing.options = {**BILLING, "_capacity_service": "places"}
+    billing.save()
     [service] = queue_of(now).services
     assert service.bookings is not None
-    assert (service.bookings.booked, service.bookings.blocked) == (0, 0)
-    assert service.bookings.places > 0
-    assert isinstance(service.bookings, Bookings)
+    assert service.bookings.places is not None
+    assert service.bookings.places >= 24 * 3
 
 
 def test_a_service_that_cannot_be_read_does_not_take_the_others_away(billing: ConfiguredService, now: datetime) -> None:
@@ -218,6 +236,18 @@ def test_an_entry_that_cannot_be_read_takes_only_new_estimates_away(
     QueueEntry.objects.update(keys=["nonsense"])
     found = queue_of(now)
     assert (found.figures.waiting, found.wait, dict(found.crew)["ready"]) == (1, Wait(0, 0), 1)
+
+
+def test_an_old_estimate_is_not_told(
+    billing: ConfiguredService, kate: Agent, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody looked for a while, and then there is time for some of many lines only."""
+    assert queue_of(now).wait == Wait(0, 0)
+    monkeypatch.setattr(standing.estimates, "of_new", lambda lines, **more: {})
+    assert queue_of(now).wait == Wait(0, 0)
+    clock = time.monotonic() + standing.TOLD_FOR
+    monkeypatch.setattr(standing.time, "monotonic", lambda: clock)
+    assert queue_of(now).wait is None
 
 
 def test_however_many_services_there_are_the_statements_are_the_same(
@@ -345,6 +375,19 @@ def test_a_wait_beyond_the_limit_of_its_queue(
     assert texts(alarms(now, sue)) == [(Kind.EWT, nobody)]
     VirtualQueue.objects.update(ewt_limit=None)
     assert alarms(now, sue) == []
+
+
+def test_who_waits_for_others_is_not_deserted(
+    sue: User, billing: ConfiguredService, kate: Agent, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two services in one queue: of the one for whom nobody is logged in, nobody waits."""
+    everything_runs()
+    ServiceFactory.create(name="night", options={**BILLING, "_target": "Night@StatServer.GA"})
+    wait_in(billing, now)
+    assert alarms(now, sue) == []
+    monkeypatch.setattr(standing, "_wait", lambda e: Wait(960, 1500) if e.is_known else Wait(None, None))
+    long = "Queue Billing_VQ: a new callback would wait 16\N{NO-BREAK SPACE}min, more than 15\N{NO-BREAK SPACE}min."
+    assert texts(alarms(now, sue)) == [(Kind.EWT, long)]
 
 
 # ---- who sees what

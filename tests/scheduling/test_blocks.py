@@ -19,7 +19,8 @@ from pytest_django import DjangoAssertNumQueries
 from scheduling import availability, blocks, bookings, offices
 from scheduling.bookings import Full, book
 from scheduling.models import Booking, SlotBlock, SlotCounter
-from scheduling.occupancy import SlotUse, occupancies, occupancy
+from scheduling.occupancy import SlotUse, occupancy, plans
+from scheduling.occupancy import uses as uses_of
 from scheduling.plan import Plan
 from services.models import Change, ConfiguredService
 from tests.factories import NOON, ServiceFactory
@@ -224,7 +225,7 @@ def test_occupancy_says_of_each_slot_what_is_booked_of_how_much(
     assert [use.free for use in uses] == [0, 1, 0, 3, 0]
     # Also for two weeks of many services; one more because nothing was ever booked in the other.
     with django_assert_num_queries(3):
-        of_all = occupancies([service, other], at("00:00", 3), at("00:00", 17), now=NOON)
+        of_all = uses_of(plans([service, other]), at("00:00", 3), at("00:00", 17), now=NOON)
     assert {pk: len(uses) for pk, uses in of_all.items()} == {service.pk: 14 * 24, other.pk: 14 * 288}
     assert uses[1] in of_all[service.pk]
     # What began more than a day ago is not counted any more.
