@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils.crypto import salted_hmac
 from pydantic import ValidationError
 
-from callbacks import actions, configured, lookups, permit
+from callbacks import actions, admitting, configured, lookups, permit
 from callbacks.actions import Refused, just
 from callbacks.admitting import NumberBlocked
 from callbacks.flow import machine, projections
@@ -82,6 +82,10 @@ class NotNow(Exception):
     """The customer may not be called at this moment; nothing was changed. Its text is the end of a sentence."""
 
 
+class RecreatedAlready(Exception):
+    """It was asked for anew before, and that one is not over; nothing was changed. Its text is that one's id."""
+
+
 class UnknownAgent(Exception):
     """There is no agent of this name; nothing was changed."""
 
@@ -98,8 +102,8 @@ _CANCELLED = frozenset({Reason.CANCELLED, Reason.CANCELLED_BY_ADMIN})
 
 def possible(callback: Callback, now: datetime) -> tuple[Act, ...]:
     """The acts that the machine would not refuse now: it is asked about each."""
-    options, _ = configured.options(callback)
     try:
+        options, _ = configured.options(callback)
         session = SESSION.validate_python(callback.session)
     except ValidationError:  # the audit says so
         return ()
@@ -263,6 +267,8 @@ def edit(*, callback_id: str, edit: Edit, seen: str, actor: str, now: datetime) 
 
     Raises NumberBlocked, `number_rules.NumberDisallowed`, MissingKeys and OptionError besides.
     """
+    # With a zone that is none nobody could say any more whether the customer may be called.
+    admitting.check_time_zone(edit.keys)
 
     def wish(callback: Callback, decided: Turns, options: FlowOptions | None) -> list[Event]:
         stored = {key: lookups.stored(callback, key) or "" for key in edit.keys}
@@ -342,10 +348,17 @@ def recreate(
 ) -> Callback:
     """Ask anew for what a callback that is over was about; each of the two names the other in its timeline.
 
-    Raises what `actions.start` raises, and Refused where it is not over; then nothing was stored.
+    Of two supervisors who ask at once one is refused: the customer is not called twice. Raises what `actions.start`
+    raises, Refused where it is not over, and RecreatedAlready; then nothing was stored.
     """
-    with transaction.atomic():
-        made = actions.start(
+    made: list[Callback] = []
+
+    def wish(callback: Callback, decided: Turns, options: FlowOptions | None) -> list[Event]:
+        # A form that is sent again is told what it made, not that this exists.
+        once.replay(now)
+        if live := _recreated_as(callback):
+            raise RecreatedAlready(live)
+        new = actions.start(
             service=service,
             parameters=parameters,
             desired_at=desired_at,
@@ -354,8 +367,21 @@ def recreate(
             once=once,
             of=callback_id,
         )
-        actions.decide_now(callback_id, just(Recreated(actor, made.pk)), now)
-    return made
+        made.append(new)
+        return [Recreated(actor, new.pk)]
+
+    # A refusal takes the new one back as well.
+    with transaction.atomic():
+        actions.decide_now(callback_id, wish, now)
+    return made[-1]
+
+
+def _recreated_as(callback: Callback) -> str:
+    """The id of a callback that was made anew from this one and is not over; empty where there is none."""
+    lines = JournalEntry.objects.filter(callback=callback, kind="recreated", cause=Recreated.__name__)
+    ids = [data["callback"] for data in lines.values_list("data", flat=True)]
+    live = Callback.objects.filter(pk__in=ids).exclude(stage=Stage.ENDED)
+    return live.values_list("pk", flat=True).first() or ""
 
 
 def _never(session: Session, options: FlowOptions) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 from callbacks.flow import projections, transitions
 from callbacks.flow.events import Assigned, CalledNow, Event, Noted, NumberChanged, Prioritised, Recreated
 from callbacks.flow.session import Stage
-from callbacks.flow.states import State
 from callbacks.flow.turn import Turn
 
 # Nobody is looked for any more, and nobody waits any more.
@@ -47,7 +46,8 @@ def steer(turn: Turn, event: Event) -> bool:
         case Noted(actor=actor, text=text, form=form):
             turn.note("note", text, form=form)
         case Recreated(actor=actor, callback=callback):
-            if projections.public_state(turn.session) is not State.COMPLETED:
+            # While they talk it is COMPLETED to the world, and the customer's phone is busy.
+            if turn.session.stage is not Stage.ENDED:
                 turn.refuse(f"A repetition by {actor}", "cannot be repeated before it is over")
             else:
                 turn.note("recreated", f"Asked for anew by {actor}, as callback {callback}.", callback=callback)

@@ -155,7 +155,7 @@ def _why_not(key: str, text: str, *, is_new: bool, known: set[str], is_start: bo
         return _("A value needs a name.")
     if key in known:
         return _("%(key)s stands here twice.") % {"key": key}
-    if is_new and key in OWN:
+    if key in OWN:
         return _("%(key)s is no key of its own.") % {"key": key}
     if is_new and not is_start and CALLBACK.option(key):
         return _("%(key)s is an option: it can only be set when a callback is created.") % {"key": key}

@@ -24,6 +24,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from callbacks import actions, lookups, steering
+from callbacks.flow.session import Stage
 from callbacks.flow.states import State
 from callbacks.limits import idempotency
 from callbacks.limits.idempotency import Answered, BadKey, KeyReused, Once
@@ -132,7 +133,7 @@ def _service(request: HttpRequest, text: str) -> ConfiguredService | None:
 
 def _source(request: HttpRequest, callback_id: str) -> Callback | None:
     visible = Callback.objects.visible_to(request.user).select_related("service")
-    return visible.filter(pk=callback_id, state=State.COMPLETED).first() if callback_id else None
+    return visible.filter(pk=callback_id, stage=Stage.ENDED).first() if callback_id else None
 
 
 def _prefilled(request: HttpRequest) -> Wish:

@@ -8,7 +8,7 @@ from callbacks import actions
 from callbacks.actions import Busy, MissingKeys, NotAvailable, NotFound, NumberBlocked, ServiceGone
 from callbacks.limits import LimitReached
 from callbacks.limits.number_rules import NumberDisallowed
-from callbacks.steering import NotNow, UnknownAgent
+from callbacks.steering import NotNow, RecreatedAlready, UnknownAgent
 from scheduling.offices import Unreadable
 from services.resolution import OptionError
 
@@ -24,6 +24,7 @@ REFUSALS = (
     NumberBlocked,
     NumberDisallowed,
     OptionError,
+    RecreatedAlready,
     ServiceGone,
     UnknownAgent,
     Unreadable,
@@ -50,6 +51,8 @@ def words(error: Exception) -> str:
             return message
         case NotNow():
             return _("The customer cannot be called now: %(why)s.") % {"why": error}
+        case RecreatedAlready():
+            return _("It was created again already, as callback %(id)s, which is not over.") % {"id": error}
         case UnknownAgent():
             return _("There is no agent %(name)s any more.") % {"name": error}
         case ServiceGone():

@@ -249,6 +249,8 @@ def test_only_what_is_over_is_asked_for_anew() -> None:
     note = story.decisions[-1].notes[0]
     assert (note.text, note.data) == ("Asked for anew by sue, as callback 369-2.", {"callback": "369-2"})
     assert_refused(awaiting(), Recreated("sue", "369-2"), "cannot be repeated before it is over")
+    assert projections.public_state(talking().session) is State.COMPLETED
+    assert_refused(talking(), Recreated("sue", "369-2"), "cannot be repeated before it is over")
 
 
 def test_a_repetition_says_of_what() -> None:

@@ -113,6 +113,12 @@ def test_the_bar_offers_what_is_possible_now(as_sue: Client, world: World) -> No
     assert offered(as_sue, over) == ["note", "recreate"]
 
 
+def test_options_that_cannot_be_read_leave_the_page_and_no_acts(as_sue: Client, world: World) -> None:
+    waiting = CallbackFactory.create(service=world.service, options={"ttl": "of another release"})
+    assert waiting.pk in text_of(as_sue.get(f"/callbacks/{waiting.pk}/"))
+    assert offered(as_sue, waiting) == []
+
+
 def test_only_who_may_act_sees_acts_and_does_them(world: World) -> None:
     waiting = world.start(NUMBER)
     rita = Client()
@@ -446,11 +452,21 @@ def test_the_number_of_who_is_being_called_stays(as_sue: Client, world: World) -
     assert ringing.customer_number == "916504661232"
 
 
+def test_a_zone_that_is_none_is_refused_so_that_they_are_still_called(as_sue: Client, world: World) -> None:
+    waiting = world.start(NUMBER, _customer_timezone="Europe/Berlin")
+    refused = do(as_sue, waiting, "edit", **rows(_customer_timezone=("Europe/Berlin", "Berlin time")))
+    assert refused.status_code == 409
+    assert "_customer_timezone" in text_of(refused)
+    waiting.refresh_from_db()
+    assert waiting.properties["_customer_timezone"] == "Europe/Berlin"
+
+
 @pytest.mark.parametrize(
     ("keys", "why"),
     [
         ({"_target": ("", "Sales")}, "_target is an option"),
         ({"_customer_number": ("", "5115")}, "_customer_number is no key of its own"),
+        ({"_customer_number": (NUMBER, "5115")}, "_customer_number is no key of its own"),
         ({"x" * 129: ("", "y")}, "A name has at most 128 characters."),
         ({"note": ("", "y" * 4097)}, "A value has at most 4096 characters."),
     ],

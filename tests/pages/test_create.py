@@ -218,6 +218,24 @@ def test_one_that_is_over_is_created_again_and_each_names_the_other(as_sue: Clie
     assert sorted(links) == sorted([(old.pk, "sue", {"callback": made.pk}), (made.pk, "sue", {"callback": old.pk})])
 
 
+def test_two_who_create_it_again_at_once_make_one(as_sue: Client, world: World) -> None:
+    old = world.start(NUMBER)
+    actions.cancel(callback_id=old.pk, actor="app", now=world.now())
+    address = f"{NEW}?from={old.pk}"
+    first, second = filled(as_sue, world, address), filled(as_sue, world, address)
+    as_sue.post(NEW, first)
+    made = Callback.objects.exclude(pk=old.pk).get()
+    refused = as_sue.post(NEW, second)
+    assert refused.status_code == 409
+    assert f"It was created again already, as callback {made.pk}, which is not over." in text_of(refused)
+    assert Callback.objects.count() == 2
+    assert JournalEntry.objects.filter(callback=old, kind="recreated").count() == 1
+    # Once that one is over as well, it may be tried again.
+    actions.cancel(callback_id=made.pk, actor="app", now=world.now())
+    as_sue.post(NEW, second)
+    assert Callback.objects.count() == 3
+
+
 def test_what_cannot_be_created_again_leaves_no_link(as_sue: Client, world: World) -> None:
     old = CallbackFactory.create(service=world.service, state=State.COMPLETED, customer_number=NUMBER)
     BlockedNumber.objects.create(number=NUMBER, reason="asked", created_by="x", created_at=timezone.now())

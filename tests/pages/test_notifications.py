@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from callbacks.status.models import StatusNotice
 from scheduling import kick
-from tests.factories import NOON, CallbackFactory, UserFactory
+from tests.factories import NOON, CallbackFactory, ServiceFactory, UserFactory, frozen_options
 
 pytestmark = pytest.mark.django_db
 
@@ -73,7 +73,9 @@ def test_what_is_parked_is_listed_with_its_reason(as_sue: Client) -> None:
 
 def test_what_it_said_and_the_rest_of_its_address_are_not_shown(as_sue: Client) -> None:
     made = notice()
-    CallbackFactory.create(pk=made.callback, options={"reports": {"target": made.target}})
+    reports = {"target": made.target, "events": []}
+    options = frozen_options(ServiceFactory.create(), reports=reports)
+    CallbackFactory.create(pk=made.callback, customer_number="5115", options=options)
     for url in (PAGE, f"/callbacks/{made.callback}/"):
         page = shown(as_sue, url)
         assert "hush" not in page
