@@ -16,13 +16,11 @@ from callbacks import lookups, sections
 from callbacks.flow.session import Stage
 from callbacks.flow.states import State
 from callbacks.models import Callback
-from callbacks.pages.view import COLUMNS, KEY, ORDERS
+from callbacks.pages.view import COLUMNS, KEY, NUMBER_KEY, ORDERS
 from callbacks.templatetags.callback_words import NONE, moment, reason_tone, reason_words, stage_words
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
-
-NUMBER_KEY = "_customer_number"
 
 
 @dataclass(frozen=True)

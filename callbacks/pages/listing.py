@@ -404,7 +404,6 @@ class Listing:
         turned, compared = ("DESC", "<") if descending else ("ASC", ">")
         edge = self.view.end if descending else self.view.start
         matching, conditions = self._conditions
-        matching, conditions = self._conditions
         statement = f"""
             SELECT begin.rank, s.*
             FROM unnest(%s::int[], %s::timestamptz[], %s::text[]{stretches.types})

@@ -28,7 +28,7 @@ def save(request: HttpRequest) -> HttpResponse:
     mine = SavedView.objects.filter(owner=request.user.pk)
     if view.errors:
         messages.error(request, _("Not saved: the view has errors."))
-    elif view.number:
+    elif view.has_number:
         messages.error(request, _("Not saved: a customer's number is not kept. Take it out of the view first."))
     elif not name:
         messages.error(request, _("Not saved: the view needs a name of at most 60 characters."))

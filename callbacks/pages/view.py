@@ -42,6 +42,8 @@ RANGES: dict[str, str | Promise] = {
 }
 # The vendor's maximum of one month: the longest that a month is.
 MOST_DAYS = 31
+# Years that a range may be of: beside their ends nothing can be reckoned, in any zone.
+YEARS = range(1900, 2200)
 
 # What an index holds in this order within any time range; a leading minus turns it round (callbacks/pages/listing.py).
 ORDERS: dict[str, str] = {
@@ -67,6 +69,7 @@ COLUMNS: dict[str, str | Promise] = {
 DEFAULT_COLUMNS = ("state", "reason", "desired", "number", "service", "agent", "created")
 # In front of a request key that is a column.
 KEY = "key."
+NUMBER_KEY = "_customer_number"
 MOST_DATA = 5
 # What the address says about time, and what depends on it.
 _OF_TIME = {"range", "from", "to", "sort"}
@@ -149,6 +152,11 @@ class View:
     @property
     def descending(self) -> bool:
         return self.sort.startswith("-")
+
+    @property
+    def has_number(self) -> bool:
+        """True where a customer's number stands in it."""
+        return bool(self.number) or any(key == NUMBER_KEY for key, _ in self.data)
 
     @property
     def filtered(self) -> bool:
@@ -244,7 +252,9 @@ def meant(key: str, value: str) -> list[dict[str, Any]]:
     """What a request may have said: the text, or where it reads like one the number, truth or null."""
     try:
         parsed = json.loads(value)
-    except ValueError:
+        # What Python reads besides (NaN, Infinity, 1e400) is no JSON.
+        json.dumps(parsed, allow_nan=False)
+    except (ValueError, RecursionError):
         return [{key: value}]
     return [{key: value}] if isinstance(parsed, str | list | dict) else [{key: value}, {key: parsed}]
 
@@ -344,11 +354,13 @@ class _Reader:
             return None
         try:
             at = datetime.fromisoformat(text)
-            at = at if at.tzinfo else at.replace(tzinfo=zone, fold=fold)
-            return at.astimezone(UTC).replace(second=0, microsecond=0)
+            if at.year in YEARS:
+                at = at if at.tzinfo else at.replace(tzinfo=zone, fold=fold)
+                return at.astimezone(UTC).replace(second=0, microsecond=0)
         except (ValueError, OverflowError):
-            self._fault(name, _("“%(value)s” is no time: write it as 2026-11-22T16:55."), text)
-            return None
+            pass
+        self._fault(name, _("“%(value)s” is no time: write it as 2026-11-22T16:55."), text)
+        return None
 
     def _number(self) -> str:
         number = self._text("number")

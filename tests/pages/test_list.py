@@ -118,7 +118,7 @@ def test_a_range_is_that_of_who_looks_on_the_day_the_clocks_change(sue: User, qu
         ("range=custom&from=2026-03-01T00:00&to=2026-04-01T00:01", "to", "The maximum range is one month (31 days)."),
         ("range=custom&from=2026-03-01T00:00", "to", "A custom range needs both a start and an end."),
         ("range=custom&from=soon&to=2026-03-02T12:00", "from", "“soon” is no time: write it as 2026-11-22T16:55."),
-        ("range=custom&from=0001-01-01T00:00&to=9999-12-31T23:59", "to", "The maximum range is one month (31 days)."),
+        ("range=custom&from=1900-01-01T00:00&to=2199-12-31T23:59", "to", "The maximum range is one month (31 days)."),
         ("range=sometime", "range", "“sometime” is no time range."),
         ("state=SLEEPING", "state", "“SLEEPING” is no state."),
         ("service=nonsense", "service", "There is no service “nonsense” that you may see."),
@@ -140,6 +140,24 @@ def test_what_cannot_be_meant_is_said_and_nothing_is_shown(
     assert ids(page) == []
     assert text in text_of(page)
     assert "every 3s" not in page
+
+
+@pytest.mark.parametrize("year", ["9999", "0001"])
+def test_a_range_where_time_ends_is_said_to_be_none(as_sue: Client, sue: User, year: str) -> None:
+    start, end = f"{year}-01-01T00:00Z", f"{year}-12-31T00:00Z"
+    query = f"range=custom&from={start}&to={end}"
+    found = read(sue, query, zone=ZoneInfo("America/New_York"))
+    no_time = "“{}” is no time: write it as 2026-11-22T16:55."
+    assert found.errors == {"from": no_time.format(start), "to": no_time.format(end)}
+    assert ids(shown(as_sue, query, base="")) == []
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400", pytest.param("[" * 3000, id="deep")])
+def test_what_no_request_can_say_as_a_number_is_looked_for_as_text(as_sue: Client, sue: User, value: str) -> None:
+    said = CallbackFactory.create(user_data={"size": value})
+    CallbackFactory.create(user_data={"size": 1})
+    assert ids(shown(as_sue, f"data=size%3D{value}")) == [said.pk]
+    assert [each.pk for each in read(sue, f"{MARCH}&data=size%3D{value}").rows(sue)] == [said.pk]
 
 
 def test_a_month_of_31_days_is_not_too_long(sue: User) -> None:
@@ -243,7 +261,8 @@ def test_pages_are_what_the_view_says_in_its_order(
             assert asked.errors == {}
             expected = list(asked.rows(sue).order_by(*asked.order).values_list("pk", flat=True))
             assert _all_pages(asked, sue) == expected, (query, sort)
-            assert Listing(asked, sue).found().number == len(expected)
+            if queries is QUERIES:
+                assert Listing(asked, sue).found().number == len(expected)
 
 
 def _all_pages(asked: View, user: User) -> list[str]:
@@ -518,6 +537,7 @@ def test_the_same_name_again_replaces_the_view(as_sue: Client) -> None:
     ("sent", "why"),
     [
         ({"view": "number=5115", "name": "x"}, "a customer&#x27;s number is not kept"),
+        ({"view": "data=_customer_number%3D916504661232", "name": "x"}, "a customer&#x27;s number is not kept"),
         ({"view": "state=SLEEPING", "name": "x"}, "the view has errors"),
         ({"view": "", "name": "  "}, "needs a name"),
         ({"view": "", "name": "x" * 61}, "needs a name"),
