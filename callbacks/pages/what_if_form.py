@@ -23,6 +23,8 @@ OUTCOMES = [
     (Outcome.NO_ANSWER, _lazy("no answer")),
     (Outcome.MACHINE, _lazy("an answering machine")),
 ]
+# Near the ends of time there is no clock on the wall.
+FIRST_YEAR, LAST_YEAR = 1971, 8999
 NOW, GIVEN, STAFF = "now", "given", "staff"
 ONCE, AGAIN = "first", "second"
 
@@ -161,6 +163,10 @@ def moment(text: str, zone: ZoneInfo, *, again: bool = False) -> datetime:
             continue
     if local is None:
         raise ValueError(_("Write the time as 2026-10-25 16:55."))
+    if not FIRST_YEAR <= local.year <= LAST_YEAR:
+        raise ValueError(
+            _("Write a year from %(first)s to %(last)s.") % {"first": str(FIRST_YEAR), "last": str(LAST_YEAR)}
+        )
     at = local.replace(tzinfo=zone, fold=int(again)).astimezone(UTC)
     if at.astimezone(zone).replace(tzinfo=None, fold=0) != local:
         raise ValueError(

@@ -51,6 +51,15 @@ def test_a_refusal_is_told_in_the_words_of_the_api(as_sue: Client) -> None:
     assert "The nearest times that are free" in page
 
 
+@pytest.mark.parametrize("arrives", ["0001-01-01T00:00", "9999-12-31T23:59"])
+def test_a_year_that_has_no_clocks_is_refused(as_sue: Client, arrives: str) -> None:
+    ServiceFactory.create()
+    assert "Write a year from 1971 to 8999." in text_of(shown(as_sue, **(QUESTION | {"arrives": arrives})))
+    assert "none is needed for a call at once" in text_of(
+        shown(as_sue, **(QUESTION | {"arrives": f"8999{arrives[4:]}"}))
+    )
+
+
 def test_a_day_on_which_clocks_change_is_named(as_sue: Client) -> None:
     ServiceFactory.create()
     page = text_of(shown(as_sue, **(QUESTION | {"arrives": "2026-10-25T01:00"})))
