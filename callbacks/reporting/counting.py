@@ -76,8 +76,8 @@ def _times(story: Story) -> Iterator[tuple[What, str, float]]:
     waits: list[tuple[What, float | None]] = [
         (What.RING_LATE, fact.ring_late),
         (What.AGENT_LATE, fact.agent_late),
-        (What.OFFLINE, _between(fact.started_at, fact.rung_at)),
-        (What.HOLD, hold(story)),
+        (What.OFFLINE, story.offline),
+        (What.HOLD, story.hold),
     ]
     if fact.waited is not None and fact.ewt is not None and fact.ewt_p90 is not None:
         waits.append((What.EWT, fact.ewt - fact.waited))
@@ -88,16 +88,6 @@ def _times(story: Story) -> Iterator[tuple[What, str, float]]:
     for what, seconds in waits:
         if seconds is not None:
             yield what, interval(seconds), seconds
-
-
-def hold(story: Story) -> float | None:
-    """How long the customer was on the line without an agent, in seconds; None who never answered."""
-    fact = story.fact
-    return _between(fact.reached_at, fact.connected_at or fact.ended_at)
-
-
-def _between(start: datetime | None, end: datetime | None) -> float | None:
-    return max((end - start).total_seconds(), 0.0) if start and end else None
 
 
 def hour_of_week(at: datetime, zone: tzinfo) -> str:

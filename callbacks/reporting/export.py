@@ -75,7 +75,7 @@ def record(fact: CallbackFact) -> Record:
         "_CB_POS_WHEN_CALLBACK_WAS_OFFERED": fact.position_offered,
         "_CB_POS_WHEN_READY_TO_START_MEDIA_IXN": fact.position,
         "_CB_D_CALLBACK_OFFER": None,
-        "_CB_D_WAITING_FOR_AGENT_OFFLINE": _between(fact.started_at, fact.rung_at or fact.completed_at),
+        "_CB_D_WAITING_FOR_AGENT_OFFLINE": _offline(fact),
         "_CB_D_ESTABLISH_MEDIA_IXN": _between(fact.rung_at, fact.reached_at),
         "_CB_D_CUSTOMER_CONNECTED_WAITING_FOR_AGENT": _between(fact.reached_at, fact.connected_at or fact.ended_at),
         **{f"_CB_DIAL_{number}_RESULT": result for number, result in enumerate(results, 1)},
@@ -137,6 +137,13 @@ def _line(values: Iterable[object]) -> str:
 def _written(at: datetime | None) -> str | None:
     """As the API writes times."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z" if at else None
+
+
+def _offline(fact: CallbackFact) -> float | None:
+    """None where the first ring was for an earlier place in the queue than the last one, which alone is kept."""
+    if fact.started_at and fact.rung_at and fact.rung_at < fact.started_at:
+        return None
+    return _between(fact.started_at, fact.rung_at or fact.completed_at)
 
 
 def _between(start: datetime | None, end: datetime | None) -> float | None:

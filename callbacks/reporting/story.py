@@ -103,11 +103,18 @@ class Handling:
 
 @dataclass(frozen=True)
 class Story:
-    """A fact that is not stored yet, and what is counted beside it."""
+    """A fact that is not stored yet, and what is counted beside it.
+
+    `offline` is how long it waited in the queue for the first ring after it took its place, `hold` how long the
+    customer who answered was on the line until the talk, or until they were gone: seconds, None where it did not come
+    to it. Of one that was called again, the place is the last one, and the talk the first.
+    """
 
     fact: CallbackFact
     rung: tuple[datetime, ...]
     dispositions: tuple[str, ...]
+    offline: float | None
+    hold: float | None
     agents: Mapping[str, Handling] = field(default_factory=dict)
 
 
@@ -116,7 +123,6 @@ def tell(rows: Rows) -> Story:
     callback, session = rows.callback, rows.callback.session
     customer = [call for call in rows.calls if call.party == Party.CUSTOMER]
     rung = [_rung(call) for call in customer]
-    reached = [call for call in customer if call.result in REACHED]
     talks = [line for line in rows.lines if line.kind == CONNECTED]
     said = [line.disposition for line in rows.lines if line.kind == DISPOSED]
     agents = _agents(rows.calls, rows.lines, talks)
@@ -128,6 +134,8 @@ def tell(rows: Rows) -> Story:
     talk = next((line.at for line in talks if since and line.at >= since), None)
     last = rows.told[-1] if rows.told else None
     offered = next((each for each in rows.told if each.made_at - callback.created_at < AT_ONCE), None)
+    answer, connected = _answer(customer, talks), talks[0].at if talks else None
+    started = _moment(session.get("started_at"))
     fact = CallbackFact(
         callback=callback.id,
         service=callback.service,
@@ -139,11 +147,11 @@ def tell(rows: Rows) -> Story:
         has_promise=has_promise,
         accepted_at=callback.created_at,
         desired_at=callback.desired_at,
-        started_at=_moment(session.get("started_at")),
+        started_at=started,
         confirmed_at=next((line.at for line in rows.lines if line.kind == CONFIRMED), None),
         rung_at=next((at for at in rung if at), None),
-        reached_at=next((call.answered_at for call in reached if call.answered_at), None),
-        connected_at=talks[0].at if talks else None,
+        reached_at=answer.answered_at if answer else None,
+        connected_at=connected,
         completed_at=callback.completed_at,
         ended_at=max([callback.completed_at, *(call.ended_at for call in rows.calls if call.ended_at)]),
         results=[call.result for call in customer],
@@ -158,11 +166,28 @@ def tell(rows: Rows) -> Story:
         ring_late=_seconds(callback.desired_at, ring) if has_promise and ring else None,
         agent_late=_seconds(callback.desired_at, talk) if has_promise and talk else None,
     )
-    return Story(fact, tuple(at for at in rung if at), tuple(said), agents)
+    first_ring = next((at for at in rung if at and started and at >= started), None)
+    gone = answer and (connected or answer.ended_at or fact.ended_at)
+    return Story(
+        fact,
+        rung=tuple(at for at in rung if at),
+        dispositions=tuple(said),
+        offline=_seconds(started, first_ring) if started and first_ring else None,
+        hold=max(_seconds(answer.answered_at, gone), 0.0) if answer and answer.answered_at and gone else None,
+        agents=agents,
+    )
 
 
 # A place that was taken so soon after the request was taken with it.
 AT_ONCE = timedelta(seconds=60)
+
+
+def _answer(customer: Iterable[Call], talks: Sequence[Line]) -> Call | None:
+    """The attempt at which a person answered: the one that led to the first talk, or the last one without any."""
+    answered = [call for call in customer if call.result in REACHED and call.answered_at]
+    before = [call for call in answered if talks and call.answered_at and call.answered_at <= talks[0].at]
+    found = before or answered
+    return found[-1] if found else None
 
 
 def _rung(call: Call) -> datetime | None:

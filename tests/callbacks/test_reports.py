@@ -23,10 +23,12 @@ from callbacks.flow.decision import DialResult
 from callbacks.flow.states import Reason, State
 from callbacks.limits import LimitReached
 from callbacks.models import Attempt, Callback, JournalEntry
-from callbacks.reporting import distribution, figures, periods, reading, refusals, sweep
+from callbacks.reporting import distribution, export, figures, periods, reading, refusals, sweep
+from callbacks.reporting import story as story_of
 from callbacks.reporting.counting import Step, What
 from callbacks.reporting.models import AgentTotal, CallbackFact, RefusalMark, ReportTotal
 from callbacks.reporting.periods import BadPeriod, Days
+from callbacks.reporting.story import Call, Completed, Line, Rows
 from scheduling import totals
 from scheduling.models import Total
 from services.models import START, ApiKey
@@ -157,6 +159,34 @@ def test_ringing_is_told_of_the_calls_that_became_a_talk(db: None, berlin: None)
     assert (done["kate"].offered, done["kate"].connected, done["kate"].lost) == (2, 1, 1)
     [row] = figures.agents(done, None).rows
     assert row[7] == 4
+
+
+def test_each_wait_is_told_of_the_call_that_it_was_for(db: None) -> None:
+    """Answered, gone before an agent was there; called again and connected; and again later, behind the others."""
+    begin = datetime(2026, 3, 24, 9, tzinfo=UTC)
+
+    def at(minutes: float) -> datetime:
+        return begin + timedelta(minutes=minutes)
+
+    def call(number: int, dialled: float, answered: float, ended: float) -> Call:
+        return Call("customer", number, "", at(dialled), at(dialled), at(answered), at(ended), DialResult.PERSON)
+
+    def story(started: float, *talks: float) -> story_of.Story:
+        callback = Completed(
+            *("369-1", "billing", "", "", Reason.AGENT_CONNECTED, "kate"),
+            {"started_at": at(started).isoformat(), "attempts_before": 2},
+            *(at(0), at(0), at(90)),
+        )
+        calls = [call(1, 1, 2, 5), call(2, 30, 31, 40), call(3, 65, 66, 90)]
+        return story_of.tell(Rows(callback, calls, [Line(at(talk), "connected", "kate", "") for talk in talks]))
+
+    again = story(60, 33, 67)
+    assert (again.offline, again.hold) == (5 * 60, 2 * 60)
+    assert again.fact.reached_at == at(31)
+    assert export.record(again.fact)["_CB_D_WAITING_FOR_AGENT_OFFLINE"] is None
+    assert export.record(again.fact)["_CB_D_CUSTOMER_CONNECTED_WAITING_FOR_AGENT"] == 2 * 60
+    never = story(0)
+    assert (never.offline, never.hold) == (60, 24 * 60)
 
 
 def test_services_and_days_add_up_to_the_whole(db: None, berlin: None) -> None:
