@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
 from callbacks.jobs import cancelling
 from callbacks.jobs.models import Job, JobRow
@@ -23,14 +22,15 @@ def cancel_page(*, form: UUID, seen: Sequence[tuple[str, datetime]], view: View,
 
     Those that the person may not see become rows as well, and are not found when their turn comes.
     """
+    desired = dict(seen)
     with transaction.atomic():
-        job, is_new = _ask(Job.Kind.CANCEL, form, view, user, now, total=len(seen))
+        job, is_new = _ask(Job.Kind.CANCEL, form, view, user, now, total=len(desired))
         if is_new:
-            visible = Callback.objects.visible_to(user).filter(pk__in=[callback_id for callback_id, _ in seen])
+            visible = Callback.objects.visible_to(user).filter(pk__in=desired)
             services = dict(visible.values_list("pk", "service_name"))
             JobRow.objects.bulk_create(
                 JobRow(job=job, callback=callback_id, service_name=services.get(callback_id, ""), desired_at=desired_at)
-                for callback_id, desired_at in seen
+                for callback_id, desired_at in desired.items()
             )
             kick(cancelling.TASK, str(job.pk))
     return job
@@ -69,7 +69,8 @@ def _ask(
             "kind": kind,
             "actor": user.get_username(),
             "query": view.query,
-            "zone": timezone.get_current_timezone_name(),
+            # Its key: the name that Django would give is that of the offset, where the clocks never change.
+            "zone": str(view.zone),
             "view": described(view),
             "whole_range": whole_range,
             "as_of": as_of or now,

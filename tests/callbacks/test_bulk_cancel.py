@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 from django.contrib.auth.models import User
 from django.http import QueryDict
+from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from callbacks import actions
@@ -157,6 +158,22 @@ def test_a_whole_range_is_what_the_view_showed_on_all_its_pages(sue: User, monke
     assert job.total == 8
     assert states(*kept) == ["SCHEDULED", "QUEUED", "QUEUED", "QUEUED"]
     assert Callback.objects.get(pk=over).reason == Reason.AGENT_CONNECTED
+
+
+@pytest.mark.parametrize("zone", ["Etc/GMT-3", "EST", "Europe/Berlin"])
+def test_days_begin_in_the_zone_of_who_asked_also_where_its_clocks_never_change(sue: User, zone: str) -> None:
+    callback = CallbackFactory.create(desired_at=NOON).pk
+    with timezone.override(zone):
+        job = of_range(sue, "range=today")
+    assert job.zone == zone
+    assert run(job).state == "done"
+    assert outcomes(job) == {callback: Outcome.CANCELLED}
+
+
+def test_one_that_was_ticked_twice_is_one_row(sue: User) -> None:
+    callback = CallbackFactory.create().pk
+    job = of_page(sue, callback, callback)
+    assert (run(job).state, job.total, outcomes(job)) == ("done", 1, {callback: Outcome.CANCELLED})
 
 
 def test_an_empty_range_is_done_at_once(sue: User) -> None:
