@@ -96,9 +96,11 @@ def read(text: str) -> datetime | None:
     if not _TIME.fullmatch(text):
         return None
     try:
-        return datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
+    # Near the ends of time there is no clock on the wall.
+    return moment if 1970 < moment.year < 9000 else None
 
 
 def read_day(text: str) -> date | None:

@@ -193,6 +193,14 @@ def test_keys_that_the_service_needs_are_asked_for(as_sue: Client, world: World)
     assert Callback.objects.count() == 0
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.000Z", "2026-02-30T10:00:00Z"])
+def test_a_moment_that_no_clock_shows_is_none(as_sue: Client, world: World, at: str) -> None:
+    assert as_sue.get(f"{NEW}?service={world.service.name}&at={at}").status_code == 200
+    refused = create(as_sue, world, at=at)
+    assert "Choose one of the times, or as soon as possible." in text_of(refused)
+    assert Callback.objects.count() == 0
+
+
 # ---- again
 
 
