@@ -192,6 +192,7 @@ def call_now(*, callback_id: str, seen: str, actor: str, now: datetime) -> Callb
         if refused := permit.dial_refusal(callback, now):
             raise NotNow(refused.reason.rstrip("."))
         actions.move(callback, options, now, now)
+        _say_time(callback, decided, now)
         return [event]
 
     try:
@@ -209,8 +210,7 @@ def reschedule(*, callback_id: str, desired_at: datetime | None, seen: str, acto
         if options is None or machine.decide(decided.session, options, event, now).refused:
             return [event]
         slot = actions.move(callback, options, at, now)
-        callback.properties["_desired_time"] = f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
-        decided.columns |= {"properties": callback.properties}
+        _say_time(callback, decided, at)
         return [replace(event, slot=slot)]
 
     try:
@@ -219,6 +219,12 @@ def reschedule(*, callback_id: str, desired_at: datetime | None, seen: str, acto
         )
     except SlotFull as full:
         raise full.place.not_available(now) from None
+
+
+def _say_time(callback: Callback, decided: Turns, at: datetime) -> None:
+    """The key of the request says the time as it is now."""
+    callback.properties["_desired_time"] = f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+    decided.columns |= {"properties": callback.properties}
 
 
 def prioritise(*, callback_id: str, priority: int, seen: str, actor: str, now: datetime) -> Callback:

@@ -296,6 +296,7 @@ def test_call_now_rings_who_was_for_tomorrow(as_sue: Client, world: World) -> No
     send(as_sue, resting, "call-now", form)
     resting.refresh_from_db()
     assert (resting.stage, Booking.objects.count()) == (Stage.DIALLING, 0)
+    assert resting.properties["_desired_time"] == value_of(resting.desired_at)
     assert JournalEntry.objects.filter(callback=resting, kind="called-now", actor="sue").count() == 1
     # A second click finds that they are being called.
     again = send(as_sue, resting, "call-now", form)
