@@ -121,7 +121,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
         "panel": panel,
         "form": _form(asked, chosen) if chosen and request.user.has_perm(ACT) else None,
         "zone": asked.zone.key,
-        "viewer": timezone.get_current_timezone_name(),
+        "viewer": _viewer().key,
         "today": asked.first,
         "may_act": request.user.has_perm(ACT),
     }
@@ -248,8 +248,13 @@ def _uses(asked: Asked) -> dict[int, list[SlotUse]]:
     return occupancy.uses(asked.plans, start, end, now=asked.now)
 
 
+def _viewer() -> ZoneInfo:
+    """The zone of whoever looks, by its key: Django names one whose clocks never change by its offset."""
+    return ZoneInfo(str(timezone.get_current_timezone()))
+
+
 def _grid(asked: Asked, found: dict[int, list[SlotUse]]) -> Grid:
-    uses, viewer = chain.from_iterable(found.values()), ZoneInfo(timezone.get_current_timezone_name())
+    uses, viewer = chain.from_iterable(found.values()), _viewer()
     if asked.view == DAY:
         return grids.day(uses, asked.day, asked.minutes, asked.zone, viewer, asked.now)
     return grids.week(uses, asked.days, asked.minutes, asked.zone, viewer, asked.now)

@@ -196,6 +196,12 @@ def said(client: Client, path: str, fields: dict[str, str]) -> str:
     return " ".join(str(message) for message in answer.context["messages"])
 
 
+def test_who_looks_from_a_zone_whose_clocks_never_change_has_theirs_beside(as_sue: Client) -> None:
+    with timezone.override("Etc/GMT-3"):
+        page = text_of(as_sue, service="billing")
+    assert "Small beside them, yours: Etc/GMT-3." in page
+
+
 def test_the_page_says_of_each_slot_how_many_are_booked(as_sue: Client, billing: ConfiguredService) -> None:
     booked(billing, NINE + timedelta(minutes=10))
     page = text_of(as_sue, service="billing")
