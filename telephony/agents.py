@@ -140,19 +140,17 @@ def carry_out_releases(which: QuerySet[Agent], now: datetime) -> None:
 
 
 def _release(agent: Agent, now: datetime) -> None:
-    state, reason = agent.release_as, agent.release_reason
-    if state != State.WRAP_UP and agent.next_state:
-        state, reason = agent.next_state, agent.next_reason
     changes: dict[str, object] = {}
-    if state == State.WRAP_UP:
+    if agent.release_as == State.WRAP_UP:
+        changes |= {"state": State.WRAP_UP, "reason": agent.release_reason, "wrap_up_for": agent.reserved_for}
         changes["wrap_up_until"] = now + timedelta(seconds=agent.release_wrap_up)
-        changes["wrap_up_for"] = agent.reserved_for
     else:
-        changes |= {"next_state": "", "next_reason": ""}
+        # What is asked for until this very moment counts: a wish may have come since the agent was read.
+        unasked = When(next_state="", then=Value(agent.release_as))
+        changes |= {"state": Case(unasked, default=F("next_state")), "next_state": "", "next_reason": ""}
+        changes["reason"] = Case(When(next_state="", then=Value(agent.release_reason)), default=F("next_reason"))
     held = Agent.objects.filter(~_LIVE_LEG, pk=agent.pk, reservation=agent.reservation, reserved_for__isnull=False)
     moved = held.update(
-        state=state,
-        reason=reason,
         state_since=now,
         reserved_for=None,
         reservation="",
@@ -162,7 +160,7 @@ def _release(agent: Agent, now: datetime) -> None:
         release_wrap_up=0,
         **changes,
     )
-    if moved and state == State.READY:
+    if moved and agent.release_as == State.READY:
         kick(MATCH_AGENT, agent.name)
 
 

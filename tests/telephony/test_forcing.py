@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -67,6 +67,20 @@ def test_on_a_call_it_is_taken_up_after_it(kate: Agent) -> None:
     assert row_of(kate) == (State.ON_CALL, "", State.NOT_READY, "Meeting")
     agents.release("r1", NOON + MINUTE)
     assert row_of(kate) == (State.NOT_READY, "Meeting", "", "")
+
+
+def test_what_is_set_at_the_moment_of_the_release_counts(kate: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The release has read the agent, and waits for the lock of whoever sets their state."""
+    reserve(kate)
+    carry_out = agents._release
+
+    def released_late(agent: Agent, now: datetime) -> None:
+        force(kate, Wish.LOGGED_OUT)
+        carry_out(agent, now)
+
+    monkeypatch.setattr(agents, "_release", released_late)
+    agents.release("r1", NOON + MINUTE)
+    assert row_of(kate) == (State.LOGGED_OUT, "", "", "")
 
 
 def test_what_has_moved_on_is_refused(kate: Agent) -> None:
