@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from callbacks import staff, standing
 from callbacks.flow.states import Reason
 from callbacks.list_models import SavedView
 from callbacks.models import Callback
@@ -23,7 +25,11 @@ from callbacks.pages.listing import Found, Listing, Page
 from callbacks.pages.view import COLUMNS, CUSTOM, KEY, RANGES, View
 from callbacks.templatetags.callback_words import reason_words
 from callbacksite import live
+from services import people
 from telephony.models import Agent, VirtualQueue
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
 
 LIST_SECONDS = 3
 # So many queues and agents are suggested; others can be typed.
@@ -124,14 +130,26 @@ def _form(view: View, request: HttpRequest, named: Mapping[str, str]) -> dict[st
         "may_see_numbers": request.user.has_perm(SEE_NUMBERS),
         "states": Callback.STATES,
         "reasons": [(str(reason), reason_words(reason)) for reason in Reason],
-        "queues": VirtualQueue.objects.order_by("name").values_list("name", flat=True)[:MOST_SUGGESTED],
-        "agents": Agent.objects.order_by("name").values_list("name", flat=True)[:MOST_SUGGESTED],
+        **_suggested(request.user),
         "data": [*data, ""][:3] if len(data) < 3 else data,
         "choosable": [(name, str(text), name in view.columns) for name, text in COLUMNS.items()]
         + [(f"{KEY}{key}", named.get(key, key), f"{KEY}{key}" in view.columns) for key in keys],
         "is_advanced": bool(view.errors.keys() - {"range", "from", "to", "number"}),
         "saved_views": SavedView.objects.of(request.user).select_related("owner"),
     }
+
+
+def _suggested(user: User | AnonymousUser) -> dict[str, Any]:
+    """Names of queues and agents to choose from: for who is limited those of the services that they see."""
+    queues: Sequence[str] | QuerySet[VirtualQueue, str]
+    only = people.limits(user)
+    if only is None:
+        queues, agents = VirtualQueue.objects.order_by("name").values_list("name", flat=True), Agent.objects.all()
+    else:
+        now = standing.just_now.get(timezone.now())
+        queues, agents = [queue.name for queue in standing.queues(now, only) if queue.name], staff.visible(user, now)
+    names = agents.order_by("name").values_list("name", flat=True)
+    return {"queues": queues[:MOST_SUGGESTED], "agents": names[:MOST_SUGGESTED]}
 
 
 def _local(at: Any, view: View) -> str:

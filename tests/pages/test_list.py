@@ -24,9 +24,11 @@ from callbacks.pages.view import View
 from services.models import Section
 from tests.factories import (
     NOON,
+    AgentFactory,
     CallbackFactory,
     ServiceFactory,
     UserFactory,
+    VirtualQueueFactory,
     limited_supervisor,
     read_only_supervisor,
     supervisor,
@@ -328,6 +330,17 @@ def test_a_limited_supervisor_sees_their_services_alone(client: Client, centre: 
     other = Callback.objects.filter(service_name="billing").first()
     assert other is not None
     assert ids(shown(client, f"number={other.pk}")) == []
+
+
+def test_a_limited_supervisor_is_offered_the_queues_and_agents_of_their_services(client: Client, as_sue: Client) -> None:
+    for name in ("sales", "billing"):
+        VirtualQueueFactory.create(name=f"VQ_{name}")
+        AgentFactory.create(name=f"of-{name}", user=None)
+        options = {"_urs_virtual_queue": f"VQ_{name}", "_route_point": "RP", "_target": f"of-{name}@office.A"}
+        ServiceFactory.create(name=name, options=options)
+    client.force_login(limited_supervisor("sales"))
+    offered = [re.findall(r'<option value="((?:VQ_|of-)[a-z]+)"', shown(each)) for each in (client, as_sue)]
+    assert offered == [["VQ_sales", "of-sales"], ["VQ_billing", "VQ_sales", "of-billing", "of-sales"]]
 
 
 def test_parts_of_numbers_are_for_those_who_see_numbers(client: Client) -> None:
