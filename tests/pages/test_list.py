@@ -332,7 +332,9 @@ def test_a_limited_supervisor_sees_their_services_alone(client: Client, centre: 
     assert ids(shown(client, f"number={other.pk}")) == []
 
 
-def test_a_limited_supervisor_is_offered_the_queues_and_agents_of_their_services(client: Client, as_sue: Client) -> None:
+def test_a_limited_supervisor_is_offered_the_queues_and_agents_of_their_services(
+    client: Client, as_sue: Client
+) -> None:
     for name in ("sales", "billing"):
         VirtualQueueFactory.create(name=f"VQ_{name}")
         AgentFactory.create(name=f"of-{name}", user=None)
