@@ -54,5 +54,12 @@
     furnish();
     if (focused.startsWith("fold-")) document.getElementById(focused)?.focus();
   });
+  // What has an id gets its attributes from the answer only now, and with them loses what was said of it since.
+  document.body.addEventListener("htmx:afterSettle", () => {
+    for (const place of document.querySelectorAll("[data-fold]")) {
+      const body = place.closest("tbody");
+      body.classList.toggle("is-folded", folded.has(body.dataset.queue));
+    }
+  });
   furnish();
 })();
