@@ -32,4 +32,4 @@ def keys(section: str, key: str) -> tuple[str, ...]:
 
 def bulk_is_disabled() -> bool:
     """True where callbacks may be neither cancelled many at a time nor given out as a file."""
-    return bool(value("lab", DISABLE_BULK))
+    return bool(value("lab", "disable-bulk-cancel-and-export-callback"))

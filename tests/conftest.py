@@ -13,6 +13,7 @@ from callbacks import standing
 from callbacksite import kept
 from services import pauses
 from telephony import predictions, workforce
+from tests.factories import have_roles
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +45,12 @@ def reads_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pauses, "_shown", pauses._Shown())
     monkeypatch.setattr(pauses, "KEPT", 0.0)
     monkeypatch.setattr(pauses, "REACH_KEPT", 0.0)
+
+
+@pytest.fixture
+def roles(db: None) -> None:
+    """The groups that migrations make, also after a test that has emptied the database."""
+    have_roles()
 
 
 @pytest.fixture(autouse=True)

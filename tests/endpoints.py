@@ -41,8 +41,8 @@ class Page:
 # Of office hours there is a preview.
 HOURS = {"object_id": "{hours}"}
 A_JOB = {"pk": "{job}"}
-# Another's: nobody changes it.
-A_VIEW = {"pk": "1"}
+# One that who asks has saved.
+A_VIEW = {"pk": "1000"}
 
 PAGES = {
     "": Page(SIGNED_IN),

@@ -210,15 +210,20 @@ def limit(user: User, *services: str, groups: tuple[str, ...] = ()) -> None:
 
 
 def _member(group: str, **fields: Any) -> User:
-    if not Group.objects.filter(name=group).exists():
-        make_roles()
+    have_roles()
     user = UserFactory.create(**fields)
     user.groups.add(Group.objects.get(name=group))
     return user
 
 
+def have_roles() -> None:
+    """Make the groups again where a test that empties the database has run before."""
+    if not Group.objects.filter(name="Supervisor").exists():
+        make_roles()
+
+
 def make_roles() -> None:
-    """Make the groups again, as the migrations do: a test that empties the database has run before."""
+    """Make the groups as the migrations do."""
     with connection.schema_editor() as editor:
         import_module("callbacks.migrations.0002_roles").create_roles(apps, editor)
         import_module("telephony.migrations.0006_blocked_numbers").let_supervisors_block(apps, editor)

@@ -21,12 +21,14 @@ from pytest_django import Settings
 
 from callbacks import demo
 from callbacks.api.base import ApiView, UnknownPath
+from callbacks.list_models import SavedView
 from callbacks.models import AuditFinding, Callback
 from callbacks.push import answering
 from callbacks.status.models import StatusNotice
 from services.models import ADMIN, QUERY, START, ApiKey, Change, ConfiguredService, Section
 from tests.api.conftest import client_with, make_office, make_service
 from tests.endpoints import (
+    A_VIEW,
     ADMIN_MODELS,
     ADMINISTRATOR,
     AGENT,
@@ -147,6 +149,9 @@ def client_of(role: str) -> Client:
             user = UserFactory.create(username="anna", is_staff=True, is_superuser=True)
     if user is not None:
         client.force_login(user)
+        # Whoever it is: views are one's own.
+        mine = {"owner": user, "name": "mine", "created_at": NOON}
+        SavedView.objects.update_or_create(pk=int(A_VIEW["pk"]), defaults=mine)
     return client
 
 

@@ -390,7 +390,7 @@ def test_no_more_contacts_than_the_service_allows() -> None:
     world, callback = disposing(_max_successful_customer_contacts="1")
     shown = desk.describe(callback.pk, world.now())
     assert shown is not None
-    assert shown.choices == (Choice.DONE, Choice.WRONG_NUMBER, Choice.DO_NOT_CALL)
+    assert shown.choices == (Choice.DONE, Choice.WRONG_NUMBER, Choice.MACHINE, Choice.DO_NOT_CALL)
     with pytest.raises(NotPossible, match="as often as this service allows"):
         dispose(world, callback, Choice.CALL_NOW)
 

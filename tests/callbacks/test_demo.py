@@ -19,7 +19,7 @@ from telephony.models import Agent
 
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("roles")]
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,7 @@ from tests.factories import (
     supervisor,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("roles")]
 
 ACCOUNT, LOST = "/account/", "/account/lost-password/"
 HOME = "203.0.113.7"

@@ -222,7 +222,7 @@ def test_the_log_is_searched_and_filtered_and_nothing_in_it_changes(
     assert admin_client.post(page_of(change), {"name": "x"}).status_code in {200, 403}
     assert admin_client.get(f"{LOG}add/").status_code == 403
     assert admin_client.get(page_of(change, "delete")).status_code == 403
-    with django_assert_num_queries(5):  # session, user, who there is, one count, the changes
+    with django_assert_num_queries(6):  # session, user, who there is, one count, the changes, whether they have a desk
         admin_client.get(LOG)
 
 

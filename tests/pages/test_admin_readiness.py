@@ -104,4 +104,5 @@ def test_the_list_reads_what_is_configured_once(admin_client: Client, service: C
     one = looked_up()
     for number in range(5):
         ServiceFactory.create(name=f"voice{number}")
-    assert looked_up() == one == 3
+    # Route points, virtual queues, groups; and whether who looks has a desk.
+    assert looked_up() == one == 4

@@ -27,7 +27,7 @@ from tests.factories import (
     supervisor,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("roles")]
 
 START = "/admin/"
 

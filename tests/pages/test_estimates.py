@@ -103,8 +103,8 @@ def test_the_page_costs_the_same_for_many_queues(
     for number in range(30):
         VirtualQueueFactory.create(name=f"VQ{number}")
         predicted(f"owner{number}", queue=f"VQ{number}")
-    # Session, user, their permissions and their groups'; five of the queues; whether they have a desk.
-    with django_assert_num_queries(10):
+    # Session, user, their permissions, their groups' and their limits; five of the queues; whether they have a desk.
+    with django_assert_num_queries(11):
         shown(as_sue)
 
 

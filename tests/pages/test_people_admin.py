@@ -15,7 +15,7 @@ from services import people
 from services.people_models import PersonScope
 from tests.factories import ServiceFactory, UserFactory, administrator, limit, make_roles, supervisor
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("roles")]
 
 LIST = reverse("admin:auth_user_changelist")
 

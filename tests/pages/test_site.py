@@ -11,7 +11,7 @@ from django.test import Client
 
 from tests.factories import PASSWORD, AgentFactory, UserFactory, make_roles, supervisor
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("roles")]
 
 READ_ONLY_MAY = [
     "view_attempt",
@@ -93,10 +93,11 @@ def test_the_head_shows_what_one_may_use() -> None:
     client = Client()
     client.force_login(everything)
     links = re.findall(r'<li><a href="([^"]+)"', client.get("/callbacks/").content.decode())
-    assert links == ["/board/", "/callbacks/", "/estimates/", "/notifications/", "/desk/", "/admin/"]
+    look = ["/board/", "/callbacks/", "/calendar/", "/agents/", "/reports/", "/estimates/", "/notifications/"]
+    assert links == [*look, "/desk/", "/admin/"]
     client.force_login(supervisor())
     links = re.findall(r'<li><a href="([^"]+)"', client.get("/callbacks/").content.decode())
-    assert links == ["/board/", "/callbacks/", "/estimates/", "/notifications/"]
+    assert links == look
 
 
 def test_error_pages(as_nobody: Client) -> None:
