@@ -279,7 +279,12 @@ def test_who_is_limited_has_only_what_they_see_repaired(
         kind="reserved", owner=callback.pk, detail="Reserved for nothing.", first_seen=now, last_seen=now
     )
     asked: list[object] = []
-    monkeypatch.setattr(repair, "repair", lambda *owners, **more: asked.append(owners) or {})
+
+    def repaired(*owners: object, **more: object) -> dict[str, str]:
+        asked.append(owners)
+        return {}
+
+    monkeypatch.setattr(repair, "repair", repaired)
     page = as_sue.get(f"/agents/{omar.pk}/")
     assert "Reserved for nothing." in text_of(page)
     assert callback.pk not in page.content.decode()
