@@ -83,14 +83,15 @@ def test_every_filter(sue: Open, three: dict[str, Callback]) -> None:
         fill(page)
         page.locator("#advanced").get_by_role("button", name="Show").click()
         expect(page.locator("#found")).to_contain_text("found")
-        return rows(page), page.url.partition("?range=last-7-days&")[2]
+        return rows(page), page.url
 
     page = sue("?range=last-7-days")
     assert rows(page) == [ada, bob]
     page.get_by_label("Desired time").select_option("next-7-days")
     page.get_by_role("button", name="Show").first.click()
     expect(page.locator(f"#row-{cleo}")).to_be_visible()
-    assert (rows(page), page.url.rpartition("?")[2]) == ([cleo], "range=next-7-days")
+    assert rows(page) == [cleo]
+    assert "?range=next-7-days" in page.url
 
     for fill, found, address in (
         (lambda page: page.get_by_role("checkbox", name="Queued", exact=True).check(), [ada], "state=QUEUED"),
@@ -102,7 +103,9 @@ def test_every_filter(sue: Open, three: dict[str, Callback]) -> None:
         (lambda page: page.get_by_label("Callback id or number").fill("*222"), [bob], "number=%2A222"),
         (lambda page: page.get_by_label("User data 1, as key=value").fill("plan=gold"), [ada], "data=plan%3Dgold"),
     ):
-        assert filtered(fill) == (found, address)
+        shown, url = filtered(fill)
+        assert shown == found
+        assert f"&{address}" in url
     page = sue("?agent=nobody")
     expect(page.locator("#found")).to_have_text("No callbacks found.")
     page.get_by_role("link", name="The same, last 30 days").click()

@@ -19,7 +19,7 @@ from services.option_form import ServiceOptionsForm
 from services.types import service_type
 from tests.services.doubles import COMPLETE
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.services.urls")]
+pytestmark = pytest.mark.django_db
 
 LIST = "/admin/services/configuredservice/"
 HOURS = "Mon-Fri 09:00-17:00"

@@ -238,7 +238,6 @@ class TestDeletingAService:
         with pytest.raises(IntegrityError, match="callback_live_has_service"), transaction.atomic():
             Callback.objects.filter(pk=callback.pk).update(service=None)
 
-    @pytest.mark.urls("callbacksite.urls")
     def test_its_completed_callbacks_are_still_found_and_shown(self, voice: ConfiguredService) -> None:
         callback = CallbackFactory.create(service=voice, state=State.COMPLETED)
         self.delete(voice)

@@ -31,7 +31,6 @@ def example() -> str:
 
 
 @pytest.mark.django_db
-@pytest.mark.urls("callbacksite.urls")
 def test_the_example_makes_a_service_that_accepts_callbacks(tmp_path: Path) -> None:
     file = tmp_path / "callbacks.yaml"
     file.write_text(example())
