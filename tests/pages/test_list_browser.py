@@ -196,4 +196,4 @@ def test_the_list_works_without_javascript(
     page.get_by_role("button", name="Show").first.click()
     expect(page.locator(f"#row-{three['bob'].pk}")).to_be_visible()
     expect(page.locator("#found")).to_have_text("1 callback found")
-    expect(page.get_by_text("this page does not refresh itself without JavaScript")).to_be_visible()
+    expect(page.locator("#live noscript")).to_be_visible()
