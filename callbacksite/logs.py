@@ -40,14 +40,16 @@ _SECRET = re.compile(
 )
 # Seven digits and more, as numbers are written: 916504661232, +1 (650) 466-1232. The search is the cheap part.
 _DIGITS = re.compile(r"\d[ ./()-]{0,2}\d[ ./()-]{0,2}\d(?:[ ./()-]{0,2}\d){4}")
-_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _NUMBER = re.compile(
     rf"""
-    # Kept, although it looks like a number: ids of callbacks and legs, moments, addresses of machines.
+    # Kept, although it looks like a number: ids of callbacks and legs, moments, addresses of machines. Not where more
+    # digits follow, as a number is written.
     (?P<kept>\b(?:\d{{1,6}}-)?[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}(?![0-9a-f])
-      | (?<![\d+])(?:19|20)\d\d-(?:0\d|1[0-2])-[0-3]\d(?:[T\ ]\d\d:\d\d(?::\d\d(?:[.,]\d{{1,6}})?)?)?(?!\d)
+      | (?<![\d+])(?:19|20)\d\d-(?:0\d|1[0-2])-[0-3]\d
+        (?:[T\ ]\d\d:\d\d(?::\d\d(?:[.,]\d{{1,6}})?)?(?!\d)|(?![\ ./()-]{{0,2}}\d))
       | (?<![\d:])\d\d:\d\d:\d\d(?:[.,]\d{{1,6}})?(?!\d)
-      | (?<![\d.+]){_OCTET}(?:\.{_OCTET}){{3}}(?![\d.]))
+      | (?<![\d.+]){_OCTET}(?:\.{_OCTET}){{3}}(?![\d.]|[\ /()-]{{1,2}}\d))
   | (?P<number>(?<!\w)\+?(?:\(?\d[\ ./()-]{{0,2}}){{6,}}\d(?!\w)|\d{{7,}})
     """,
     re.VERBOSE,
