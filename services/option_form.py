@@ -39,7 +39,7 @@ UNKNOWN = "unknown"
 MOST_OPEN = 12
 MOST_NAMED = 5
 
-SELECTED = mark_safe(" selected")  # nosec B308 # a fixed text
+SELECTED = mark_safe(" selected")
 
 Choices = list[tuple[str, str]]
 
