@@ -21,7 +21,8 @@
     if (event.target.closest("[data-close-act]")) close(event);
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && event.target.closest("#act-panel")) close(event);
+    // Wherever the focus is: the form may have opened a moment before the focus went into it.
+    if (event.key === "Escape") close(event);
   });
 
   // Another day, or another service, is shown as soon as it is chosen.
