@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from typing import TYPE_CHECKING
 
 from django.urls import reverse
-from django.utils.html import escape, format_html
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
@@ -16,8 +17,9 @@ from callbacks import lookups, sections
 from callbacks.flow.session import Stage
 from callbacks.flow.states import State
 from callbacks.models import Callback
+from callbacks.pages.access import ACT, SEE_NUMBERS
 from callbacks.pages.view import COLUMNS, KEY, NUMBER_KEY, ORDERS
-from callbacks.templatetags.callback_words import NONE, moment, reason_tone, reason_words, stage_words
+from callbacks.templatetags.callback_words import NONE, moments, reason_tone, reason_words, stage_words
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -34,14 +36,6 @@ class Column:
     @property
     def css(self) -> str:
         return "key" if self.name.startswith(KEY) else self.name
-
-
-@dataclass(frozen=True)
-class Row:
-    """`cells` are the whole row but for its check box."""
-
-    pk: str
-    cells: SafeString
 
 
 def aliases() -> dict[str, str]:
@@ -64,8 +58,12 @@ def _column(name: str, named: Mapping[str, str]) -> Column:
     return Column(name, str(COLUMNS[name]), name if name in ORDERS else "")
 
 
-def rows(callbacks: Sequence[Callback], shown: Sequence[Column], user: User | AnonymousUser) -> list[Row]:
-    """Two hundred and fifty rows every few seconds: so no template is asked for each cell, and no word twice."""
+def rows(callbacks: Sequence[Callback], shown: Sequence[Column], user: User | AnonymousUser) -> SafeString:
+    """Two hundred and fifty rows every few seconds: so no template is asked for each cell, and no word twice.
+
+    Whoever may act has a box in front of each row, by which callbacks are ticked.
+    """
+    may_act = user.has_perm(ACT)
     heads = [
         (
             format_html('<td role="cell" class="cell-{}" data-label="{}">', column.css, column.heading),
@@ -73,11 +71,21 @@ def rows(callbacks: Sequence[Callback], shown: Sequence[Column], user: User | An
         )
         for column in shown
     ]
-    return [
-        # Each part is escaped where it is made.
-        Row(each.pk, mark_safe("".join(f"{head}{cell(each)}</td>" for head, cell in heads)))  # noqa: S308
+    written = (
+        f'<tr role="row">{_box(each) if may_act else ""}'
+        f"{''.join([f'{head}{cell(each)}</td>' for head, cell in heads])}</tr>\n"
         for each in callbacks
-    ]
+    )
+    # Each part is escaped where it is made.
+    return mark_safe("".join(written))  # noqa: S308
+
+
+def _box(callback: Callback) -> str:
+    pk = escape(callback.pk)
+    return (
+        f'<td role="cell" class="tick"><input type="checkbox" id="tick-{pk}" name="id" value="{pk}" form="bulk" '
+        f'aria-labelledby="row-{pk}"></td>'
+    )
 
 
 Cell = Callable[[Callback], str]
@@ -92,10 +100,15 @@ def _cell(column: Column, user: User | AnonymousUser) -> Cell:
         return _number(user)
     if column.name == "state":
         return _state()
-    if column.name == "reason":
-        reason = cache(_reason)
-        return lambda callback: reason(callback.reason)
-    return _CELLS[column.name]
+    if column.name in _SHARED:
+        field, write = _SHARED[column.name]
+        written = cache(write)
+        return lambda callback: written(getattr(callback, field))
+    if column.name in _MOMENTS:
+        field, precision = _MOMENTS[column.name]
+        moment = moments(precision)
+        return lambda callback: moment(getattr(callback, field))
+    return lambda callback: f'<span class="id">{escape(callback.pk)}</span>'
 
 
 def _text(text: str | None) -> str:
@@ -103,7 +116,9 @@ def _text(text: str | None) -> str:
 
 
 def _number(user: User | AnonymousUser) -> Cell:
-    return lambda callback: escape(callback.number_for(user)) if callback.customer_number else NONE
+    if user.has_perm(SEE_NUMBERS):
+        return lambda callback: _text(callback.customer_number)
+    return lambda callback: _text(callback.customer_number and callback.masked_number)
 
 
 def _state() -> Cell:
@@ -130,12 +145,15 @@ def _reason(reason: str) -> str:
     return format_html('<span class="tone-{}">{}</span>', reason_tone(reason), reason_words(reason)) if reason else NONE
 
 
-_CELLS: dict[str, Cell] = {
-    "id": lambda callback: format_html('<span class="id">{}</span>', callback.pk),
-    "desired": lambda callback: moment(callback.desired_at),
-    "service": lambda callback: _text(callback.service_name),
-    "queue": lambda callback: _text(callback.queue),
-    "agent": lambda callback: _text(callback.agent),
-    "created": lambda callback: moment(callback.created_at, "second"),
-    "completed": lambda callback: moment(callback.completed_at, "second"),
+# By column the field, and what writes it; many rows have the same.
+_SHARED: dict[str, tuple[str, Callable[[str], str]]] = {
+    "reason": ("reason", _reason),
+    "service": ("service_name", _text),
+    "queue": ("queue", _text),
+    "agent": ("agent", _text),
+}
+_MOMENTS = {
+    "desired": ("desired_at", "minute"),
+    "created": ("created_at", "second"),
+    "completed": ("completed_at", "second"),
 }

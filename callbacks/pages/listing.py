@@ -6,8 +6,8 @@ be shown (docs/adr/0035-list.md). Which one:
 
 1. What a request said (its number, its user data) finds few: all of those are looked at.
 2. Else what is filtered by chooses the index, which gives the order of the desired time.
-3. The order of another column: sorted, where the index gives no more than can be sorted; else by the column's own
-   index, value by value.
+3. The order of another column: sorted, where all that match could be counted; else by the column's own index, value by
+   value, of which each page needs only the next few.
 
 What no index includes (a part of a number, user data that many have) is looked for in so many rows; the page says so.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 250
 MOST_COUNTED = 10_000
-# So many entries of an index are looked at for a page or a count, and sorted by another column.
+# So many entries of an index are looked at for a page or a count.
 MOST_READ = 250_000
 # So many rows are fetched for what no index includes.
 MOST_FETCHED = 5_000
@@ -44,8 +44,9 @@ FEW_SERVICES = 4
 MANY_SERVICES = 200
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# What a row does not show, and what only its columns of request keys do.
-_UNSHOWN = ("session", "options")
+# What a row shows, and what its columns of request keys do.
+_SHOWN = ("state", "stage", "reason", "service_name", "queue", "agent", "customer_number")
+_TIMES = {"desired": "desired_at", "created": "created_at", "completed": "completed_at"}
 _SAID = ("user_data", "properties", "overrides")
 
 
@@ -140,6 +141,10 @@ class Listing:
 
     def found(self) -> Found:
         """How many there are, exactly up to `MOST_COUNTED`."""
+        return self._found
+
+    @cached_property
+    def _found(self) -> Found:
         if self.is_empty:
             return Found(0)
         matching, parameters = self._matching(MOST_COUNTED + 1)
@@ -176,8 +181,9 @@ class Listing:
 
     def _rows(self, keys: list[Key]) -> list[Callback]:
         visible = Callback.objects.visible_to(self.user).filter(pk__in=[key.pk for key in keys])
-        unread = _UNSHOWN if any(column.startswith(KEY) for column in self.view.columns) else _UNSHOWN + _SAID
-        rows = {row.pk: row for row in visible.defer(*unread)}
+        said = _SAID if any(column.startswith(KEY) for column in self.view.columns) else ()
+        times = [field for column, field in _TIMES.items() if column in self.view.columns]
+        rows = {row.pk: row for row in visible.only(*_SHOWN, *times, *said)}
         return [rows[key.pk] for key in keys if key.pk in rows]
 
     def _keys(self, start: Key | None, *, descending: bool) -> list[Key]:
@@ -186,7 +192,7 @@ class Listing:
             return self._sorted(start, descending)
         if self.column == "desired_at":
             return self._read(self._driver, start, descending, each=self._driver.each(self.most))
-        if self.fetches or not self._is_cut_off:
+        if self.fetches or not self._found.is_more:
             return self._sorted(start, descending)
         found: list[Key] = []
         for stretches in self._by_value(start, descending):

@@ -23,7 +23,7 @@ from tests.bench.world import OPTIONS, Centre
 
 SIZES = (10_000, 100_000, 1_000_000)
 SERVICES, AGENTS, QUEUES = 20, 50, 5
-ROUNDS = 20
+ROUNDS = 40
 
 # Thirty days of callbacks, and what is scheduled for the thirty to come: one in twenty. A thousand are at work. What
 # the machine remembers of each is as long as it is with real ones. The services of a queue are always the same.

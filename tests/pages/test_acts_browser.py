@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -17,6 +16,7 @@ from callbacks.models import Callback, JournalEntry
 from callbacks.pages.times import value_of
 from telephony.models import QueueEntry
 from tests.factories import PASSWORD, supervisor
+from tests.pages.browser import assert_accessible
 from tests.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -101,11 +101,6 @@ def choose(page: Page, act: str) -> None:
 
 def row(callback: Callback) -> Callback:
     return Callback.objects.get(pk=callback.pk)
-
-
-def assert_accessible(page: Page) -> None:
-    found = Axe().run(page).response["violations"]
-    assert [(violation["id"], [node["target"] for node in violation["nodes"]]) for violation in found] == []
 
 
 def in_hours(hours: int) -> datetime:

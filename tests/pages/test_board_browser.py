@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -26,7 +25,7 @@ from tests.factories import (
     VirtualQueueFactory,
     supervisor,
 )
-from tests.pages.browser import SECONDS
+from tests.pages.browser import SECONDS, assert_accessible, assert_fits
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -138,9 +137,8 @@ def test_every_screen(
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     signed_in(page, "sue", path.format(pk=kate.pk))
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert_accessible(page)
+    assert_fits(page)
 
 
 def test_a_supervisor_and_an_agent(
@@ -163,8 +161,7 @@ def test_a_supervisor_and_an_agent(
     told = desk.get_by_label("From your supervisor")
     expect(told).to_contain_text("sue set you at")
     expect(told).to_contain_text("Not ready: Meeting: “The team meets at two”")
-    found = Axe().run(desk)
-    assert found.violations_count == 0, found.generate_report()
+    assert_accessible(desk)
     desk.get_by_role("button", name="I have read it").click()
     expect(told).to_have_count(0)
     expect(page.get_by_text("not yet")).to_have_count(0)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -25,10 +24,9 @@ from tests.factories import (
     UserFactory,
     supervisor,
 )
+from tests.pages.browser import assert_accessible, assert_fits
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
-
-SERIOUS = {"serious", "critical"}
 
 
 @pytest.fixture
@@ -58,15 +56,6 @@ def parked(callback: Callback) -> StatusNotice:
     receiver = "https://a-customer-relationship-management.example.org:8443"
     fields = {"event": "_cbe_on_connect_treatment_start", "receiver": receiver, "target": receiver, "state": "parked"}
     return StatusNotice.objects.create(callback=callback.pk, reason="it answered 500", attempt=34, **fields, **times)
-
-
-def assert_accessible(page: Page) -> None:
-    found = Axe().run(page).response["violations"]
-    assert [
-        (violation["id"], [node["target"] for node in violation["nodes"]])
-        for violation in found
-        if violation["impact"] in SERIOUS
-    ] == []
 
 
 def test_a_supervisor_signs_in_and_reads_a_callback(page: Page, sign_in: Callable[[Page, str], None]) -> None:
@@ -222,10 +211,10 @@ def test_pages_are_accessible(
     for path in (*paths, "notifications/", "notifications/?q=nothing"):
         page.goto(f"{live_server.url}/{path}")
         assert_accessible(page)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is too wide"
+        assert_fits(page)
     for agent_state in ("logged_out", "ready", "not_ready", "reserved"):
         owner = {"reserved_for": failed.pk, "next_state": "not_ready"} if agent_state == "reserved" else {}
         Agent.objects.filter(pk=kate.pk).update(state=agent_state, **owner)
         page.goto(f"{live_server.url}/desk/")
         assert_accessible(page)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the desk is too wide"
+        assert_fits(page)

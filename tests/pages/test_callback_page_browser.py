@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -23,7 +22,7 @@ from tests.factories import (
     frozen_options,
     supervisor,
 )
-from tests.pages.browser import until
+from tests.pages.browser import assert_accessible, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -84,11 +83,6 @@ def told() -> Callback:
             ended_at=called + (began + 30) * SECOND,
         )
     return callback
-
-
-def assert_accessible(page: Page) -> None:
-    found = Axe().run(page).response["violations"]
-    assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == []
 
 
 def assert_fits(page: Page) -> None:

@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -19,7 +18,7 @@ from telephony import upwards
 from telephony.models import Agent, Place
 from telephony.upwards import Choice, Description, DeskStage, Handled, NotPossible
 from tests.factories import PASSWORD, AgentFactory, UserFactory
-from tests.pages.browser import until
+from tests.pages.browser import assert_accessible, assert_fits, until
 from tests.pages.owners import Owners
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -358,7 +357,6 @@ def test_the_desk_is_accessible_at_every_step(
         else:
             offered(kate, owners, offer(stage=stage), "reserved" if stage is DeskStage.OFFER else "on_call")
         page.wait_for_selector(f".call-{stage.value}")
-        found = Axe().run(page).response["violations"]
-        assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == []
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{stage} is too wide"
+        assert_accessible(page)
+        assert_fits(page)
         page.screenshot(path=tmp_path / f"{stage.value}.png", full_page=True)

@@ -22,7 +22,7 @@ from callbacks.jobs.models import Job
 from callbacks.models import Callback
 from callbacks.pages.view import View
 from tests.factories import CallbackFactory, UserFactory, supervisor
-from tests.pages.test_browser import assert_accessible
+from tests.pages.browser import assert_accessible, assert_fits
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -172,6 +172,6 @@ def test_the_admin_in_our_colours(
             assert_accessible(page)
         page.set_viewport_size(PHONE)
         page.goto(f"{live_server.url}/admin/")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert_fits(page)
         page.get_by_role("navigation", name="Site").get_by_role("link", name="Callbacks").click()
         expect(page).to_have_url(f"{live_server.url}/callbacks/")

@@ -245,15 +245,26 @@ def centre(db: None) -> None:
         )
 
 
-@pytest.mark.parametrize(("fetched", "read_", "few"), [(5_000, 250_000, 4), (5_000, 250_000, 0), (60, 20, 4)])
+@pytest.mark.parametrize(
+    ("fetched", "read_", "few", "counted"),
+    [(5_000, 250_000, 4, 10_000), (5_000, 250_000, 0, 10_000), (5_000, 250_000, 4, 10), (60, 20, 4, 10_000)],
+)
 def test_pages_are_what_the_view_says_in_its_order(
-    centre: None, sue: User, monkeypatch: pytest.MonkeyPatch, small_pages: None, fetched: int, read_: int, few: int
+    centre: None,
+    sue: User,
+    monkeypatch: pytest.MonkeyPatch,
+    small_pages: None,
+    fetched: int,
+    read_: int,
+    few: int,
+    counted: int,
 ) -> None:
-    """Whichever index is chosen, also where there is too much to be sorted."""
+    """Whichever index is chosen, also where there is too much to be counted, and so to be sorted."""
     monkeypatch.setattr(listing, "PAGE_SIZE", 40)
     monkeypatch.setattr(listing, "FEW_SERVICES", few)
     monkeypatch.setattr(listing, "MOST_READ", read_)
     monkeypatch.setattr(listing, "MOST_FETCHED", fetched)
+    monkeypatch.setattr(listing, "MOST_COUNTED", counted)
     monkeypatch.setattr(listing, "CHUNK", 2)
     # What is not looked at is said, not shown: only what an index alone finds is whole whatever the limits.
     queries = QUERIES if (fetched, read_) == (5_000, 250_000) else ["", "state=QUEUED&state=COMPLETED"]
@@ -264,7 +275,8 @@ def test_pages_are_what_the_view_says_in_its_order(
             expected = list(asked.rows(sue).order_by(*asked.order).values_list("pk", flat=True))
             assert _all_pages(asked, sue) == expected, (query, sort)
             if queries is QUERIES:
-                assert Listing(asked, sue).found().number == len(expected)
+                found = Listing(asked, sue).found()
+                assert (found.number, found.is_more) == (min(len(expected), counted), len(expected) > counted)
 
 
 def _all_pages(asked: View, user: User) -> list[str]:

@@ -8,17 +8,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from callbacks.flow.states import State
+from callbacks.models import Callback
+from callbacks.pages.times import value_of
 from scheduling import blocks, bookings, offices
 from scheduling.models import SlotBlock
 from services import pausing
 from services.models import ConfiguredService
 from tests.factories import PASSWORD, CallbackFactory, ServiceFactory, supervisor
+from tests.pages.browser import assert_accessible, assert_fits
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("reads_pauses")]
 
@@ -69,12 +71,6 @@ def book(service: ConfiguredService, at: datetime) -> str:
 
 def cell(page: Page, at: datetime) -> Any:
     return page.locator(f"#slot-{at.astimezone(ZoneInfo('UTC')):%Y%m%dT%H%M}")
-
-
-def assert_good(page: Page) -> None:
-    found = Axe().run(page).response["violations"]
-    assert not found, [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found]
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} is too wide"
 
 
 def test_one_pauses_everything_and_another_sees_it_and_resumes(
@@ -129,6 +125,39 @@ def test_one_blocks_a_slot_while_another_looks_at_it(
     expect(sue.get_by_text("Unblocked: it can be booked again.")).to_be_visible()
     expect(sam.get_by_role("link", name="Book", exact=True)).to_be_visible(timeout=PATIENCE)
     assert SlotBlock.objects.count() == 0
+
+
+def test_one_blocks_a_slot_for_which_another_fills_in_the_form(
+    billing: ConfiguredService, open_as: Callable[[str], Page], live_server: LiveServer
+) -> None:
+    supervisor(username="sam")
+    supervisor(username="sue")
+    at = tomorrow()
+    sam, sue = open_as("sam"), open_as("sue")
+    for page in (sam, sue):
+        page.goto(f"{live_server.url}/calendar/?service=billing")
+        cell(page, at).click()
+    sue.get_by_role("link", name="Book", exact=True).click()
+    chosen = sue.locator("[name=at]:checked")
+    expect(chosen).to_have_count(1)
+    taken = chosen.get_attribute("value")
+    sue.get_by_label("Number", exact=True).fill("+4930123456")
+    sam.get_by_label("Why").fill("team training")
+    sam.get_by_role("button", name="Block", exact=True).click()
+    expect(sam.get_by_text("Blocked by sam: team training")).to_be_visible()
+    # The slot went while she typed: nothing is created, what she typed stays, and other times are offered.
+    sue.locator(".act-do").click()
+    expect(sue.locator("#create-said")).to_contain_text("Nothing was created.")
+    expect(sue.get_by_label("Number", exact=True)).to_have_value("+4930123456")
+    expect(sue.locator(f'[name=at][value="{taken}"]')).to_have_count(0)
+    assert Callback.objects.count() == 0
+    free = sue.locator(f'[name=at][value="{value_of(at + timedelta(minutes=30))}"]')
+    free.check()
+    sue.locator(".act-do").click()
+    expect(sue.get_by_text("Created.")).to_be_visible()
+    made = Callback.objects.get()
+    assert (made.state, made.desired_at) == (State.SCHEDULED, at + timedelta(minutes=30))
+    expect(cell(sam, made.desired_at)).to_have_text("1/4", timeout=PATIENCE)
 
 
 def test_a_slot_is_found_and_blocked_by_keyboard_alone(
@@ -189,4 +218,5 @@ def test_the_pages_are_accessible(
         "pauses/ask/?service=all",
     ):
         page.goto(f"{live_server.url}/{path}")
-        assert_good(page)
+        assert_accessible(page)
+        assert_fits(page)

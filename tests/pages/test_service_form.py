@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -24,10 +23,10 @@ from tests.factories import (
     UserFactory,
     VirtualQueueFactory,
 )
+from tests.pages.browser import assert_accessible, assert_fits
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
-SERIOUS = {"serious", "critical"}
 Open = Callable[[str], Page]
 
 
@@ -240,13 +239,8 @@ def test_pages_are_accessible(anna: Open, service: ConfiguredService, scheme: An
         f"services/change/{change.pk}/restore/",
     ):
         page = anna(path)
-        found = Axe().run(page, context="#content").response["violations"]
-        assert [
-            (path, violation["id"], [node["target"] for node in violation["nodes"]][:3])
-            for violation in found
-            if violation["impact"] in SERIOUS
-        ] == []
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is too wide"
+        assert_accessible(page, context="#content")
+        assert_fits(page)
 
 
 def test_an_admins_first_day(anna: Open, live_server: LiveServer) -> None:
