@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from callbacks.models import AuditFinding, Callback
-from callbacks.standing import QueueNow, ServiceNow, just_now, queues
+from callbacks.standing import QueueNow, ServiceNow
 from callbacks.status.models import StatusNotice
 from callbacks.templatetags.estimates import duration
 from callbacksite import health
@@ -68,20 +68,19 @@ class _Facts:
     parked: tuple[tuple[str, int, datetime], ...]
 
 
-def alarms(now: datetime, user: User | AnonymousUser) -> list[Alarm]:
-    """What this person should know of now, the gravest first.
+def alarms(now: datetime, user: User | AnonymousUser, shown: Iterable[QueueNow]) -> list[Alarm]:
+    """What this person should know of now, the gravest first; `shown` are the queues that they see (`standing.queues`).
 
     Of what belongs to a service only where they may see it; a dead process stops all of them, and is told to all.
     What it says was read for everybody, no longer ago than half a second.
     """
-    facts, standing = _just_now.get(now), just_now.get(now)
-    only = people.limits(user)
-    services = [each for each in standing.services if only is None or each.pk in only]
+    facts, only = _just_now.get(now), people.limits(user)
+    services = [service for queue in shown for service in queue.services]
     found = [
         *_processes(facts),
         *_trunks(facts, user),
         *_brakes(facts, services, user),
-        *_waits(queues(standing, only)),
+        *_waits(shown),
         *_findings(facts, only),
         *_parked(facts, services, only),
         *_paused(services),
@@ -188,7 +187,7 @@ def _parked(facts: _Facts, services: Collection[ServiceNow], only: Collection[in
 
 
 def _paused(services: Iterable[ServiceNow]) -> Iterator[Alarm]:
-    names = [service.name for service in services if service.is_paused]
+    names = sorted(service.name for service in services if service.is_paused)
     if names:
         text = ngettext("Service %(names)s is paused.", "Services %(names)s are paused.", len(names))
         yield Alarm(Kind.PAUSED, text % {"names": ", ".join(names)}, reverse("pauses"))

@@ -28,6 +28,7 @@ from telephony import estimates, targets, workforce
 from telephony.estimates import Joining
 from telephony.ewt import Estimate
 from telephony.models import Agent, QueueAccuracy, VirtualQueue
+from telephony.workforce import AtWork
 
 logger = logging.getLogger(__name__)
 
@@ -163,6 +164,24 @@ class QueueNow:
         return self.is_deserted or (self.longest is not None and self.longest > self.limit)
 
 
+class Staff:
+    """How many agents are in which state, by the targets that they serve."""
+
+    def __init__(self, agents: Iterable[AtWork]) -> None:
+        self._numbers = Counter((each.serves, each.state) for each in agents)
+        self._by_key: defaultdict[str, list[tuple[frozenset[str], str]]] = defaultdict(list)
+        for serves, state in self._numbers:
+            for key in serves:
+                self._by_key[key].append((serves, state))
+
+    def crew(self, keys: frozenset[str]) -> tuple[tuple[str, int], ...]:
+        """How many of those who serve one of the targets are in each state, in the order of CREW; each counts once."""
+        found: Counter[str] = Counter()
+        for group in {group for key in keys for group in self._by_key.get(key, ())}:
+            found[group[1]] += self._numbers[group]
+        return tuple((state.value, found[state]) for state in CREW)
+
+
 @dataclass(frozen=True)
 class Standing:
     """All of it, as it was at `at`."""
@@ -171,8 +190,8 @@ class Standing:
     services: tuple[ServiceNow, ...]
     limits: Mapping[str, int | None]
     errors: Mapping[str, tuple[int | None, int | None]]
-    # How many agents are in which state, by which targets they serve; and the targets of each service.
-    staff: Mapping[tuple[frozenset[str], str], int]
+    staff: Staff
+    # The targets of each service.
     keys: Mapping[int, frozenset[str]]
 
 
@@ -202,7 +221,7 @@ def _queue(name: str, services: list[ServiceNow], standing: Standing) -> QueueNo
         figures=sum((service.figures for service in services), Figures()),
         # Nobody knows how long is longer than any.
         wait=max(waits, key=lambda wait: (wait.ewt is None, wait.ewt or 0), default=None),
-        crew=_crew(standing.staff, keys),
+        crew=standing.staff.crew(keys),
         limit=standing.limits.get(name),
         mean_error=mean_error,
         bias=bias,
@@ -217,10 +236,7 @@ def read(now: datetime) -> Standing:
     keys = {pk: _keys(line[1]) for pk, line in joining.items()}
     figures, paused = _figures(now), pausing.paused_services()
     waits = _waits(set(joining.values()), now)
-    staff: Counter[tuple[frozenset[str], str]] = Counter()
-    wanted = frozenset().union(*keys.values())
-    for each in workforce.at_work(wanted, now):
-        staff[each.serves, each.state] += 1
+    staff = Staff(workforce.at_work(frozenset().union(*keys.values()), now))
     bookings = _bookings(services, now)
     return Standing(
         at=now,
@@ -232,7 +248,7 @@ def read(now: datetime) -> Standing:
                 is_paused=service.pk in paused,
                 figures=figures.get(service.pk, Figures()),
                 wait=waits.get(joining[service.pk]) if service.pk in joining else None,
-                crew=_crew(staff, keys.get(service.pk, frozenset())),
+                crew=staff.crew(keys.get(service.pk, frozenset())),
                 bookings=bookings.get(service.pk),
             )
             for service in services
@@ -263,15 +279,6 @@ def _keys(target: str) -> frozenset[str]:
         return frozenset(step.target.key for step in targets.parse(target).steps)
     except ValueError:
         return frozenset()
-
-
-def _crew(staff: Mapping[tuple[frozenset[str], str], int], keys: frozenset[str]) -> tuple[tuple[str, int], ...]:
-    """How many of those who serve one of the targets are in each state, in the order of CREW."""
-    found: Counter[str] = Counter()
-    for (serves, state), number in staff.items():
-        if not keys.isdisjoint(serves):
-            found[state] += number
-    return tuple((state.value, found[state]) for state in CREW)
 
 
 def _figures(now: datetime) -> dict[int, Figures]:

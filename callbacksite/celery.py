@@ -1,3 +1,4 @@
+import gc
 import os
 import socket
 from typing import Any
@@ -68,6 +69,8 @@ def begin_worker(sender: Any, **_: object) -> None:
     sender.sign_of_life = heartbeats.Heart(*map(heartbeats.of_queue, sender.app.amqp.queues.consume_from))
     sender.sign_of_life.start()
     totals.begin()
+    # As in callbacksite/wsgi.py: what is loaded stays. Processes that are forked later take it over.
+    gc.freeze()
 
 
 @worker_shutdown.connect
@@ -84,6 +87,7 @@ def begin_pool_process(**_: object) -> None:
     from scheduling import totals
 
     totals.begin()
+    gc.freeze()
 
 
 @worker_process_shutdown.connect

@@ -22,6 +22,7 @@ from callbacks.flow.decision import DialResult
 from callbacks.flow.session import Stage
 from callbacks.flow.states import Reason
 from callbacks.models import Callback
+from telephony.models import Agent
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -172,6 +173,12 @@ def cause_words(cause: str) -> str:
 def reason_tone(reason: str) -> str:
     """Whether an end is good, bad or neither, for its colour; the words say it as well."""
     return TONES.get(reason, BAD)
+
+
+@register.filter
+def crew_words(state: str) -> str:
+    """What an agent in this state is, within a sentence: "ready", "on a call"."""
+    return str(Agent.State(state).label).lower()
 
 
 @register.filter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 import subprocess
@@ -32,6 +33,9 @@ def installation() -> Iterator[None]:
         call_command("migrate", interactive=False, verbosity=0)
         with connection.cursor() as cursor:
             cursor.execute("CREATE EXTENSION pg_stat_statements")
+        # As the product's processes do once they are loaded.
+        gc.collect()
+        gc.freeze()
         yield
         connection.close()
 
