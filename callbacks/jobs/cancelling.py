@@ -23,7 +23,7 @@ from callbacks.flow.events import Cancelled, Event
 from callbacks.flow.options import FlowOptions
 from callbacks.flow.states import Reason, State
 from callbacks.jobs.models import Job, JobRow
-from callbacks.jobs.records import end, view_of
+from callbacks.jobs.records import UNREADABLE, Unreadable, end, view_of
 from callbacks.models import Callback
 from callbacks.pages.access import ACT, LOOK
 from callbacks.records import Turns
@@ -119,7 +119,12 @@ def _look_for_some(job: Job, user: User) -> bool:
 
     Only those that were there when the person asked, and that are not over. False where they cannot be found.
     """
-    rows = view_of(job, user).rows(user).exclude(state=State.COMPLETED).filter(created_at__lte=job.as_of)
+    try:
+        view = view_of(job, user)
+    except Unreadable:
+        end(job.pk, Job.State.FAILED, timezone.now(), error=UNREADABLE)
+        return False
+    rows = view.rows(user).exclude(state=State.COMPLETED).filter(created_at__lte=job.as_of)
     if job.reached_at is not None:
         rows = rows.filter(created_at__lte=job.reached_at).exclude(created_at=job.reached_at, pk__gte=job.reached_id)
     newest = rows.order_by("-created_at", "-id").only("service_name", "desired_at", "created_at")

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_noop
 from callbacks import spreadsheets
 from callbacks.api.written import written_time
 from callbacks.jobs.models import Job
-from callbacks.jobs.records import end, view_of
+from callbacks.jobs.records import UNREADABLE, Unreadable, end, view_of
 from callbacks.models import Callback, CallbackQuerySet
 from callbacks.pages import columns as headings
 from callbacks.pages.view import KEY, View
@@ -69,11 +69,11 @@ def end_forgotten(now: datetime) -> int:
 
 
 def stream(job: Job, user: User) -> Generator[str]:
-    """The file of a job that was begun, batch by batch; the job says how far it is. Raises Interrupted."""
-    view = view_of(job, user)
-    shown = columns(view)
-    readers = [reader(column, user) for column in shown]
+    """The file of a job that was begun, batch by batch; the job says how far it is. Raises Interrupted, Unreadable."""
     try:
+        view = view_of(job, user)
+        shown = columns(view)
+        readers = [reader(column, user) for column in shown]
         rows = view.rows(user).filter(created_at__lte=job.as_of)
         Job.objects.filter(pk=job.pk).update(total=_count(rows))
         titles = [column.heading for column in headings.columns(shown, headings.aliases())]
@@ -90,6 +90,9 @@ def stream(job: Job, user: User) -> Generator[str]:
         end(job.pk, Job.State.STOPPED, timezone.now(), stopped_by=job.actor)
         raise
     except Interrupted:
+        raise
+    except Unreadable:
+        end(job.pk, Job.State.FAILED, timezone.now(), error=UNREADABLE)
         raise
     except Exception:
         end(job.pk, Job.State.FAILED, timezone.now(), error=BROKE)

@@ -8,15 +8,27 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import User
 from django.http import QueryDict
+from django.utils.translation import gettext_noop
 
 from callbacks.jobs.models import Job
 from callbacks.models import Callback
 from callbacks.pages.view import View
 
 
+class Unreadable(Exception):
+    """What was asked for can no longer be read: a service of it is gone, or the person may not see it any more."""
+
+
+# Kept in English, shown in the reader's language.
+UNREADABLE = gettext_noop("The list can no longer be read as it was asked for: a service of it may be gone.")
+
+
 def view_of(job: Job, user: User) -> View:
-    """The view that was asked for, as it was at that moment: *today* is that day."""
-    return View.read(QueryDict(job.query), user=user, now=job.as_of, zone=ZoneInfo(job.zone))
+    """The view that was asked for, as it was at that moment: *today* is that day. Raises Unreadable."""
+    view = View.read(QueryDict(job.query), user=user, now=job.as_of, zone=ZoneInfo(job.zone))
+    if view.errors:
+        raise Unreadable(view.errors)
+    return view
 
 
 def described(view: View) -> str:

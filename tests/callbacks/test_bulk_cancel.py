@@ -306,6 +306,20 @@ def test_only_what_the_person_may_see_is_cancelled() -> None:
     assert states(hers, others) == ["COMPLETED", "QUEUED"]
 
 
+def test_a_range_that_may_not_be_seen_any_more_fails_and_cancels_nothing() -> None:
+    lisa = limited_supervisor("voice", "mail")
+    hers = CallbackFactory.create(service=ServiceFactory.create(name="voice")).pk
+    ServiceFactory.create(name="mail")
+    job = of_range(lisa, f"{DAY}&service=voice")
+    lisa.scopes.filter(name="voice").delete()
+    job = run(job)
+    assert (job.state, job.error) == (
+        "failed",
+        "The list can no longer be read as it was asked for: a service of it may be gone.",
+    )
+    assert states(hers) == ["QUEUED"]
+
+
 def test_one_that_breaks_does_not_keep_the_others(sue: User, monkeypatch: pytest.MonkeyPatch) -> None:
     broken, held, fine = many(3)
     decide = actions.decide_now

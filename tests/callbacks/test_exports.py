@@ -18,7 +18,7 @@ from callbacks import spreadsheets
 from callbacks.flow.states import State
 from callbacks.jobs import asking, due, exporting
 from callbacks.jobs.models import Job
-from callbacks.jobs.records import end
+from callbacks.jobs.records import Unreadable, end
 from callbacks.pages.view import View
 from services.models import Section
 from tests.factories import NOON, CallbackFactory, ServiceFactory, limited_supervisor, supervisor
@@ -110,6 +110,18 @@ def test_only_what_the_person_may_see_is_given_out() -> None:
     hers = CallbackFactory.create(service=ServiceFactory.create(name="voice"))
     CallbackFactory.create(service=ServiceFactory.create(name="mail"))
     assert [row["Service ID"] for row in fetched(limited_supervisor("voice"))] == [hers.pk]
+
+
+def test_what_may_not_be_seen_any_more_is_no_empty_file() -> None:
+    lisa = limited_supervisor("voice", "mail")
+    for name in ("voice", "mail"):
+        CallbackFactory.create(service=ServiceFactory.create(name=name))
+    job = begun(lisa, f"{DAY}&service=voice")
+    lisa.scopes.filter(name="voice").delete()
+    with pytest.raises(Unreadable):
+        list(exporting.stream(job, User.objects.get(pk=lisa.pk)))
+    assert facts(job)[0] == "failed"
+    assert facts(job)[4] == "The list can no longer be read as it was asked for: a service of it may be gone."
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])

@@ -24,6 +24,7 @@ from callbacks.models import AuditFinding, Callback
 from callbacks.standing import Bookings, Figures, Wait
 from callbacks.status.models import StatusNotice
 from callbacksite import health, kept
+from callbacksite.probe import Probe
 from scheduling import heartbeats
 from scheduling.models import Heartbeat
 from services import pausing, people
@@ -323,6 +324,16 @@ def test_what_died_comes_first(sue: User, billing: ConfiguredService, kate: Agen
         (Kind.SWITCH, "Switch SIP_Switch: no telephony process listens to it. Nobody is called there."),
     ]
     assert [alarm.since for alarm in told(now, sue)] == [last, last, last]
+
+
+def test_a_broker_that_does_not_answer(
+    sue: User, billing: ConfiguredService, kate: Agent, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything_runs()
+    monkeypatch.setattr(health, "_broker", Probe(lambda: False, seconds=1))
+    assert texts(told(now, sue)) == [
+        (Kind.PROCESS, "Redis does not answer: until it does, no worker gets anything to do."),
+    ]
 
 
 def test_each_kind_leads_to_where_it_is_dealt_with(
