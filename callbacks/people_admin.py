@@ -64,6 +64,8 @@ class ScopeForm(ScopeFormBase):
                 gone = _("%(name)s (not there any more: nothing is seen by it)") % {"name": self.instance}
                 choices.append((now, gone))
         what.choices = choices
+        # In a table nothing else names it to who does not see its column.
+        what.widget.attrs["aria-label"] = what.label
 
     def has_changed(self) -> bool:
         return bool(self.instance.pk and "what" in self.changed_data) or bool(

@@ -21,7 +21,8 @@ def until(page: Page, expression: str) -> None:
 def assert_accessible(page: Page, *, context: str | None = None) -> None:
     """Nothing that axe finds, of whatever weight, in the page or in the part of it that `context` selects."""
     found = Axe().run(page, context=context).response["violations"]
-    assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found] == [], page.url
+    told = [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found]
+    assert not told, f"{page.url}: {told}"
 
 
 def assert_fits(page: Page) -> None:

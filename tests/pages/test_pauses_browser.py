@@ -50,8 +50,9 @@ def billing(transactional_db: None) -> ConfiguredService:
     """Open all day in Berlin, four callbacks each half hour."""
     hours = {"_timezone": "Europe/Berlin", "_bh_regular1": "Mon-Sun 09:00-17:00"}
     ServiceFactory.create(name="berlin", type="office-hours", configuration="Custom", options=hours)
-    options = {"_business_hours_service": "berlin", "_request_time_bucket": "30", "_max_request_by_time_bucket": "4"}
-    ServiceFactory.create(name="billing", options=options)
+    slots = {"_business_hours_service": "berlin", "_request_time_bucket": "30", "_max_request_by_time_bucket": "4"}
+    flow = {"_route_point": "8999@SIP_Switch", "_urs_virtual_queue": "Billing_VQ", "_target": "Billing@StatServer.GA"}
+    ServiceFactory.create(name="billing", options={**flow, **slots})
     return ConfiguredService.objects.get(name="billing")
 
 
@@ -154,7 +155,7 @@ def test_one_blocks_a_slot_for_which_another_fills_in_the_form(
     free = sue.locator(f'[name=at][value="{value_of(at + timedelta(minutes=30))}"]')
     free.check()
     sue.locator(".act-do").click()
-    expect(sue.get_by_text("Created.")).to_be_visible()
+    expect(sue.get_by_text("Created.", exact=True)).to_be_visible()
     made = Callback.objects.get()
     assert (made.state, made.desired_at) == (State.SCHEDULED, at + timedelta(minutes=30))
     expect(cell(sam, made.desired_at)).to_have_text("1/4", timeout=PATIENCE)
