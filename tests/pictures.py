@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from uuid import uuid4
 
 from playwright.sync_api import Browser, FloatRect, Page, ViewportSize, sync_playwright
 
@@ -35,25 +36,36 @@ READY_SECONDS = 300.0
 WORK_SECONDS = 150.0
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
-# By name the address; `{callback}` is one that was called and not reached.
+# By name the address; `{callback}` is one that was called and not reached. For nobody, for an agent, for supervisors.
+OPEN = {"login": "/login/", "lost-password": "/account/lost-password/"}
+DESK = {"desk": "/desk/"}
 PAGES = {
     "board": "/board/",
+    "wall": "/board/?wall=1",
     "callbacks": "/callbacks/?range=today",
     "callback": "/callbacks/{callback}/",
     "create": "/callbacks/new/?service=sales-callback",
     "reschedule": "/callbacks/{scheduled}/reschedule/",
+    "cancel": "/callbacks/{scheduled}/cancel/",
     "calendar": "/calendar/?service=sales-callback",
     "agents": "/agents/",
+    "agent": "/agents/{agent}/",
     "pauses": "/pauses/",
+    "pause": "/pauses/ask/?service=sales-callback",
     "jobs": "/jobs/",
+    "job": "/jobs/{job}/",
     "reports": "/reports/",
     "what-if": "/what-if/",
     "estimates": "/estimates/",
     "notifications": "/notifications/",
     "dialled": "/callbacks/dialled/",
     "account": "/account/",
+    "password": "/account/password/",
     "administration": "/admin/",
+    "person": "/admin/auth/user/add/",
 }
+# The demo's agent, at whose desk one looks.
+AGENT = "kate"
 NUMBERS = ["00", "12", "27", "34", "41", "56", "63", "79", "80", "81", "82", "83", "84", "87", "88", "89", "92", "93"]
 
 
@@ -130,6 +142,21 @@ def fill() -> None:
             start(sales, chance, now, None)
     for _ in range(110):
         start(sales, chance, now, now + timedelta(hours=chance.triangular(1, 120, 20)))
+    cancel_some(now)
+
+
+def cancel_some(now: datetime) -> None:
+    """What one supervisor has cancelled at once: the scheduled ones of one subject."""
+    from django.contrib.auth.models import User
+    from django.http import QueryDict
+    from django.utils import timezone
+
+    from callbacks.jobs import asking
+    from callbacks.pages.view import View
+
+    admin, query = User.objects.get(username="admin"), "range=next-30-days&state=SCHEDULED&data=subject%3DAddress"
+    view = View.read(QueryDict(query), user=admin, now=now)
+    asking.cancel_range(form=uuid4(), view=view, user=admin, as_of=timezone.now(), now=timezone.now())
 
 
 def start(service: ConfiguredService, chance: random.Random, now: datetime, at: datetime | None) -> None:
@@ -142,37 +169,46 @@ def start(service: ConfiguredService, chance: random.Random, now: datetime, at: 
         actions.start(service=service, parameters=parameters, desired_at=at, actor="client web-shop", now=now)
 
 
-def photograph(browser: Browser, url: str, password: str, names: list[str]) -> None:
+def photograph(browser: Browser, url: str, passwords: dict[str, str], names: list[str]) -> None:
     from callbacks.flow.states import Reason, State
+    from callbacks.jobs.models import Job
     from callbacks.models import Callback
+    from telephony.models import Agent
 
-    shown = {
-        "callback": Callback.objects.filter(reason=Reason.FAIL_CALL_TO_CUSTOMER).first()
-        or Callback.objects.filter(state=State.COMPLETED).earliest("created_at"),
-        "scheduled": Callback.objects.filter(state=State.SCHEDULED).latest("desired_at"),
+    ids = {
+        "callback": Callback.objects.filter(reason=Reason.FAIL_CALL_TO_CUSTOMER).latest("created_at").pk,
+        "scheduled": Callback.objects.filter(state=State.SCHEDULED).latest("desired_at").pk,
+        "agent": Agent.objects.get(name="ada").pk,
+        "job": Job.objects.latest("pk").pk,
     }
-    ids = {name: callback.pk for name, callback in shown.items()}
     FOLDER.mkdir(parents=True, exist_ok=True)
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     for shape, size in (("wide", WIDE), ("narrow", NARROW)):
         for scheme in schemes:
-            page = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce").new_page()
-            sign_in(page, url, password)
-            for name in names:
-                answer = page.goto(url + PAGES[name].format(**ids))
-                if answer is None or not answer.ok:
-                    sys.exit(f"{name}: {answer and answer.status}")
-                # A live part is fetched once more; what moves has moved.
-                page.wait_for_timeout(700)
-                height = min(page.evaluate("document.documentElement.scrollHeight"), 2 * size["height"])
-                clip: FloatRect = {"x": 0, "y": 0, "width": size["width"], "height": height}
-                path = FOLDER / f"{name}-{shape}-{scheme}.jpg"
-                page.screenshot(path=path, type="jpeg", quality=60, full_page=True, clip=clip)
+            for username, pages in (("", OPEN), (AGENT, DESK), ("admin", PAGES)):
+                wanted = {name: path.format(**ids) for name, path in pages.items() if name in names}
+                page = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce").new_page()
+                if wanted and username:
+                    sign_in(page, url, username, passwords[username])
+                for name, path in wanted.items():
+                    picture(page, url + path, FOLDER / f"{name}-{shape}-{scheme}.jpg", size)
 
 
-def sign_in(page: Page, url: str, password: str) -> None:
+def picture(page: Page, address: str, path: Path, size: ViewportSize) -> None:
+    """At most two screens of a page."""
+    answer = page.goto(address)
+    if answer is None or not answer.ok:
+        sys.exit(f"{address}: {answer and answer.status}")
+    # A live part is fetched once more; what moves has moved.
+    page.wait_for_timeout(700)
+    height = min(page.evaluate("document.documentElement.scrollHeight"), 2 * size["height"])
+    clip: FloatRect = {"x": 0, "y": 0, "width": size["width"], "height": height}
+    page.screenshot(path=path, type="jpeg", quality=60, full_page=True, clip=clip)
+
+
+def sign_in(page: Page, url: str, username: str, password: str) -> None:
     page.goto(f"{url}/login/")
-    page.fill("#id_username", "admin")
+    page.fill("#id_username", username)
     page.fill("#id_password", password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(lambda address: "/login/" not in address)
@@ -181,7 +217,7 @@ def sign_in(page: Page, url: str, password: str) -> None:
 def main() -> None:
     import django
 
-    names = sys.argv[1:] or list(PAGES)
+    names = sys.argv[1:] or [*OPEN, *DESK, *PAGES]
     with tempfile.TemporaryDirectory(prefix="callbacksite-pictures-") as name:
         folder, port = Path(name), free_port()
         with running(folder, port):
@@ -190,10 +226,10 @@ def main() -> None:
             django.setup()
             fill()
             time.sleep(WORK_SECONDS)
-            password = json.loads((folder / "demo.json").read_text())["passwords"]["admin"]
+            passwords = json.loads((folder / "demo.json").read_text())["passwords"]
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-                photograph(browser, f"http://127.0.0.1:{port}", password, names)
+                photograph(browser, f"http://127.0.0.1:{port}", passwords, names)
                 browser.close()
 
 

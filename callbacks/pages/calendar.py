@@ -117,7 +117,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
         "rows": _rows(asked, grid, chosen),
         "grid": grid,
         "hours": grids.hours_of(asked.day, asked.zone) if asked.view == DAY else None,
-        "list": _list(asked, grid, chosen),
+        **_lists(asked, grid, chosen),
         "panel": panel,
         "form": _form(asked, chosen) if chosen and request.user.has_perm(ACT) else None,
         "zone": asked.zone.key,
@@ -291,10 +291,17 @@ def _rows(asked: Asked, grid: Grid, chosen: Cell | None) -> list[dict[str, Any]]
     return [{"row": row, "cells": [cell and _shown(asked, cell, chosen) for cell in row.cells]} for row in grid.rows]
 
 
-def _list(asked: Asked, grid: Grid, chosen: Cell | None) -> list[dict[str, Any]]:
-    """The cells of the chosen day one below the other, for narrow screens, without those in which it is closed."""
+def _lists(asked: Asked, grid: Grid, chosen: Cell | None) -> dict[str, list[dict[str, Any]]]:
+    """The cells of the chosen day one below the other, for narrow screens, without those in which it is closed.
+
+    Those that are past apart: what is still to come is what somebody with a telephone looks for.
+    """
     of_day = [cell for cell in grid.cells if cell.start.astimezone(asked.zone).date() == asked.day]
-    return [_shown(asked, cell, chosen) for cell in of_day if cell.state != grids.CLOSED]
+    is_open = [cell for cell in of_day if cell.state != grids.CLOSED]
+    return {
+        "list": [_shown(asked, cell, chosen) for cell in is_open if not cell.is_past],
+        "past_list": [_shown(asked, cell, chosen) for cell in is_open if cell.is_past],
+    }
 
 
 def _shown(asked: Asked, cell: Cell, chosen: Cell | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from callbacks.flow.session import Stage
@@ -280,6 +280,18 @@ def test_a_double_click_acts_once(sue: Page, world: World, open_page: Open) -> N
     sue.locator(".act-do").dblclick()
     expect(sue.locator("#act-said")).to_be_visible()
     assert JournalEntry.objects.filter(callback=callback, kind="note").count() == 1
+
+
+def test_a_refresh_of_the_buttons_takes_no_click_back(sue: Page, world: World, open_page: Open) -> None:
+    open_page(sue, world.start(NUMBER))
+    held: list[Route] = []
+    sue.route("**/note/", lambda route: held.append(route))
+    sue.locator("#act-note").click()
+    settled = "document.getElementById('live-part').dispatchEvent(new CustomEvent('htmx:afterSettle', {bubbles: true}))"
+    with sue.expect_response("**/acts/"):
+        sue.evaluate(settled)
+    held[0].continue_()
+    expect(sue.locator("#act-card[data-act=note]")).to_be_visible()
 
 
 def test_every_form_is_accessible(sue: Page, world: World, open_page: Open, live_server: LiveServer) -> None:
