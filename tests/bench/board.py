@@ -70,7 +70,6 @@ def measure() -> Iterator[tuple[str, str]]:
         yield from figures(client, stored)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM telephony_queueentry")
-        cursor.execute("TRUNCATE callbacks_callback CASCADE")
     user.delete()
     forget()
 
@@ -111,6 +110,7 @@ def fill(model: str, first: int, last: int) -> None:
         cursor.execute(COPIES, asked)
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("VACUUM ANALYZE callbacks_callback")
+        cursor.execute("CHECKPOINT")
         cursor.execute("SET statement_timeout = '10s'")
 
 

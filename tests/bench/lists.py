@@ -87,6 +87,8 @@ def fill(one: dict[str, Any], number: int) -> None:
             cursor.execute(definition)
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("VACUUM ANALYZE callbacks_callback")
+        # Else what was just filled in is written to disk while it is measured.
+        cursor.execute("CHECKPOINT")
         cursor.execute("SET statement_timeout = '10s'")
 
 

@@ -181,6 +181,28 @@ def test_note_by_keyboard(sue: Page, world: World, open_page: Open) -> None:
     assert JournalEntry.objects.filter(callback=callback, kind="note", actor="sue").count() == 1
 
 
+# ---- the others, by mouse
+
+
+def test_served_another_way_and_then_created_again(sue: Page, world: World, open_page: Open) -> None:
+    callback = world.start(NUMBER, plan="gold")
+    open_page(sue, callback)
+    sue.locator("#act-served").click()
+    sue.locator(".act-do").click()
+    expect(sue.locator("#act-said")).to_be_visible()
+    assert row(callback).reason == Reason.CANCELLED_SERVED
+    sue.locator("#act-recreate").click()
+    # What the request had stands in the form.
+    expect(sue.locator("#id_number")).to_have_value(NUMBER)
+    expect(sue.get_by_label("plan")).to_have_value("gold")
+    sue.locator("#at-now").check()
+    sue.locator(".act-do").click()
+    expect(sue.get_by_text("Created.", exact=True)).to_be_visible()
+    made = Callback.objects.exclude(pk=callback.pk).get()
+    assert (made.state, made.customer_number, made.user_data) == (State.QUEUED, NUMBER, {"plan": "gold"})
+    expect(sue.get_by_role("link", name=callback.pk).first).to_be_visible()
+
+
 # ---- two supervisors on one callback
 
 

@@ -92,6 +92,18 @@ def test_every_filter(sue: Open, three: dict[str, Callback]) -> None:
     assert rows(page) == [cleo]
     assert "?range=next-7-days" in page.url
 
+    for name, found in (
+        ("last-24-hours", [ada, bob]),
+        ("last-7-days", [ada, bob]),
+        ("last-30-days", [ada, bob]),
+        ("next-24-hours", []),
+        ("next-30-days", [cleo]),
+    ):
+        page.get_by_label("Desired time").select_option(name)
+        page.get_by_role("button", name="Show").first.click()
+        page.wait_for_url(f"**/callbacks/?range={name}")
+        assert rows(page) == found
+
     for fill, found, address in (
         (lambda page: page.get_by_role("checkbox", name="Queued", exact=True).check(), [ada], "state=QUEUED"),
         (lambda page: page.locator("#id_reason").select_option("AGENT_CONNECTED"), [bob], "reason=AGENT_CONNECTED"),
