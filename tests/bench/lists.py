@@ -93,20 +93,24 @@ def fill(one: dict[str, Any], number: int) -> None:
 
 
 def measure() -> Iterator[tuple[str, str]]:
-    """95 of 100 answers come within so many milliseconds: the whole page, as the server makes it."""
+    """The whole page, as the server makes it: half and 95 of 100 answers come within so many milliseconds."""
     boss = User.objects.create_superuser("boss")
     client = Client(SERVER_NAME="localhost")
     client.force_login(boss)
     one = prepared(Centre())
-    taken: dict[str, list[float]] = {}
+    taken: dict[str, list[tuple[float, float]]] = {}
     for size in SIZES:
         fill(one, size)
         for label, query in questions():
-            taken.setdefault(label, []).append(slow(client, query))
-    yield f"(beside {', '.join(map(str, SIZES))} callbacks; 95 of 100 within ms)", ""
+            taken.setdefault(label, []).append(pace(client, query))
+    yield f"(beside {', '.join(map(str, SIZES))} callbacks; half, and 95 of 100, within ms)", ""
     for label, figures in taken.items():
-        yield label, " / ".join(f"{figure:.0f}" for figure in figures)
-    yield "the slowest beside the most (aim < 150)", f"{max(figures[-1] for figures in taken.values()):.0f}"
+        yield label, " / ".join(f"{half:.0f} {most:.0f}" for half, most in figures)
+    yield "the slowest beside the most, half", f"{max(figures[-1][0] for figures in taken.values()):.0f}"
+    yield (
+        "the slowest beside the most, 95 of 100 (aim < 150)",
+        f"{max(figures[-1][1] for figures in taken.values()):.0f}",
+    )
 
 
 def questions() -> Iterator[tuple[str, str]]:
@@ -152,8 +156,8 @@ def questions() -> Iterator[tuple[str, str]]:
     yield "a month by agent, a page in its middle", f"{month}&sort=agent&after={middle}.369.agent25"
 
 
-def slow(client: Client, query: str) -> float:
-    """Milliseconds within which 95 of 100 answers come."""
+def pace(client: Client, query: str) -> tuple[float, float]:
+    """Milliseconds within which half and 95 of 100 answers come."""
     taken = []
     for _ in range(ROUNDS + 1):
         began = time.perf_counter()
@@ -162,4 +166,4 @@ def slow(client: Client, query: str) -> float:
         if response.status_code != 200:
             raise RuntimeError(query)
     # The first brings the pages of the database into memory.
-    return statistics.quantiles(taken[1:], n=20)[-1] * 1000
+    return statistics.median(taken[1:]) * 1000, statistics.quantiles(taken[1:], n=20)[-1] * 1000

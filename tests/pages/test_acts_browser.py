@@ -194,13 +194,14 @@ def test_served_another_way_and_then_created_again(sue: Page, world: World, open
     sue.locator("#act-recreate").click()
     # What the request had stands in the form.
     expect(sue.locator("#id_number")).to_have_value(NUMBER)
-    expect(sue.get_by_label("plan")).to_have_value("gold")
+    expect(sue.locator("[name=key]").first).to_have_value("plan")
+    expect(sue.locator("[name=value]").first).to_have_value("gold")
     sue.locator("#at-now").check()
     sue.locator(".act-do").click()
     expect(sue.get_by_text("Created.", exact=True)).to_be_visible()
     made = Callback.objects.exclude(pk=callback.pk).get()
     assert (made.state, made.customer_number, made.user_data) == (State.QUEUED, NUMBER, {"plan": "gold"})
-    expect(sue.get_by_role("link", name=callback.pk).first).to_be_visible()
+    expect(sue.locator("#live-part").get_by_text(callback.pk).first).to_be_visible()
 
 
 # ---- two supervisors on one callback
