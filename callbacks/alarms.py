@@ -93,7 +93,7 @@ def _read(now: datetime) -> _Facts:
     findings = AuditFinding.objects.open().annotate(service=Subquery(of_callback)).values_list("service")
     parked = StatusNotice.objects.filter(state=StatusNotice.State.PARKED).values_list("service_name")
     return _Facts(
-        checks=tuple(check for check in [health.of_broker(), *health.of_others()] if check.problem),
+        checks=tuple(check for check in [health.of_broker_at_a_glance(), *health.of_others()] if check.problem),
         trunks=tuple(RoutePoint.objects.filter(unavailable_until__gt=now).select_related("switch").order_by("pk")),
         brakes=tuple(brake.pulled(now)),
         findings=tuple(findings.annotate(Count("owner", distinct=True), Min("first_seen"), Min("owner")).order_by()),
@@ -113,7 +113,7 @@ def _processes(facts: _Facts) -> Iterator[Alarm]:
             yield Alarm(Kind.SWITCH, text % {"name": name}, since=check.since)
         elif group == health.BROKER:
             text = _("Redis does not answer: until it does, no worker gets anything to do.")
-            yield Alarm(Kind.PROCESS, text, since=check.since)
+            yield Alarm(Kind.PROCESS, text)
         elif group == health.WORKERS:
             text = _("No worker of the queue %(name)s gives a sign of life: what waits there is not done.")
             yield Alarm(Kind.PROCESS, text % {"name": name}, since=check.since)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 # A probe of a load balancer waits little longer.
 SECONDS = 1.0
+# So long a page waits for the broker, and so long one that is silent is taken for busy.
+GLANCE_SECONDS, PATIENCE = 0.05, 3.0
 DATABASE, BROKER, WORKERS, TELEPHONY = "database", "broker", "workers", "telephony"
 NAMES = (DATABASE, BROKER, heartbeats.BEAT, WORKERS, TELEPHONY)
 # What may be wrong with listening to a switch.
@@ -80,7 +83,7 @@ def checks(names: Iterable[str] = NAMES) -> list[Check]:
     """The named checks, within about a second altogether, whatever hangs."""
     names = set(names)
     found: list[Check] = []
-    broker = threading.Thread(target=lambda: found.append(of_broker()), daemon=True)
+    broker = threading.Thread(target=lambda: found.append(_of_broker()), daemon=True)
     if BROKER in names:
         broker.start()
     in_database = names - {BROKER}
@@ -151,8 +154,7 @@ def _of_switch(switch: Switch, now: datetime) -> Check:
     return Check(name)
 
 
-def of_broker() -> Check:
-    """Whether the broker answers, within a second."""
+def _of_broker() -> Check:
     try:
         answers = _broker.ask()
     except NoAnswer:
@@ -161,6 +163,19 @@ def of_broker() -> Check:
         _failures.over(BROKER)
         return Check(BROKER)
     return Check(BROKER, "does not answer", _failures.since(BROKER))
+
+
+def of_broker_at_a_glance() -> Check:
+    """The same for pages, which wait for nobody: one that has not answered for three seconds does not answer."""
+    global _answered_at
+    try:
+        answers = _glance.ask()
+    except NoAnswer:
+        # It hangs, or this machine is busy.
+        answers = time.monotonic() - _answered_at < PATIENCE
+    else:
+        _answered_at = time.monotonic() if answers else _answered_at
+    return Check(BROKER, "" if answers else "does not answer")
 
 
 class _Failures:
@@ -179,6 +194,8 @@ class _Failures:
 _failures = _Failures()
 _database = Probe(_look_into_database, seconds=SECONDS)
 _broker = Probe(kick.probe, seconds=SECONDS)
+_glance = Probe(kick.probe, seconds=GLANCE_SECONDS)
+_answered_at = time.monotonic()
 
 
 def _within(name: str, group: str) -> bool:

@@ -37,7 +37,9 @@ def respond(
     """
     html = render_to_string(part, context, request)
     seen = version or version_of(seconds, html)
-    live = {**context, "part": html, "seen": seen, "live_url": url, "seconds": seconds, "pulsed": pulsed}
+    # As JavaScript reads it: a template would write a fraction with the comma of some languages.
+    every = "" if seconds is None else f"{seconds:g}"
+    live = {**context, "part": html, "seen": seen, "live_url": url, "seconds": every, "pulsed": pulsed}
     if "HX-Request" not in request.headers:
         response = render(request, page, live)
     elif is_seen(request, seen):

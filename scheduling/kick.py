@@ -120,7 +120,11 @@ def probe() -> bool:
     try:
         with current_app.connection_for_write() as broker:
             # Not `connect()`, which sleeps two seconds and tries again.
-            broker.transport.establish_connection()
+            try:
+                broker.transport.establish_connection()
+            finally:
+                # Made by hand, it is not closed with the connection.
+                broker.transport.close_connection(None)
     except Exception as error:  # noqa: BLE001 (whatever the client library raises, there is no broker)
         _broker_down_until = time.monotonic() + RETRY_BROKER_AFTER
         logger.warning("broker unavailable: %s", error)

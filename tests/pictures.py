@@ -218,6 +218,8 @@ def main() -> None:
     import django
 
     names = sys.argv[1:] or [*OPEN, *DESK, *PAGES]
+    if unknown := set(names) - {*OPEN, *DESK, *PAGES}:
+        sys.exit(f"No such page: {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory(prefix="callbacksite-pictures-") as name:
         folder, port = Path(name), free_port()
         with running(folder, port):

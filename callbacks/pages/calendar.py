@@ -291,16 +291,18 @@ def _rows(asked: Asked, grid: Grid, chosen: Cell | None) -> list[dict[str, Any]]
     return [{"row": row, "cells": [cell and _shown(asked, cell, chosen) for cell in row.cells]} for row in grid.rows]
 
 
-def _lists(asked: Asked, grid: Grid, chosen: Cell | None) -> dict[str, list[dict[str, Any]]]:
+def _lists(asked: Asked, grid: Grid, chosen: Cell | None) -> dict[str, Any]:
     """The cells of the chosen day one below the other, for narrow screens, without those in which it is closed.
 
     Those that are past apart: what is still to come is what somebody with a telephone looks for.
     """
     of_day = [cell for cell in grid.cells if cell.start.astimezone(asked.zone).date() == asked.day]
     is_open = [cell for cell in of_day if cell.state != grids.CLOSED]
+    past = [cell for cell in is_open if cell.is_past]
     return {
         "list": [_shown(asked, cell, chosen) for cell in is_open if not cell.is_past],
-        "past_list": [_shown(asked, cell, chosen) for cell in is_open if cell.is_past],
+        "past_list": [_shown(asked, cell, chosen) for cell in past],
+        "past_is_open": len(past) == len(is_open) or chosen in past,
     }
 
 

@@ -7,7 +7,7 @@ be shown (docs/adr/0035-list.md). Which one:
 1. What a request said (its number, its user data) finds few: all of those are looked at.
 2. Else what is filtered by chooses the index, which gives the order of the desired time.
 3. The order of another column: sorted, where all that match could be counted; else by the column's own index, value by
-   value, of which each page needs only the next few.
+   value, of which each page needs only the next few. Where these are not found soon, sorted after all.
 
 What no index includes (a part of a number, user data that many have) is looked for in so many rows; the page says so.
 """
@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from callbacks.flow.states import Reason, State
 from callbacks.models import Callback
@@ -37,6 +37,8 @@ MOST_COUNTED = 10_000
 MOST_READ = 250_000
 # So many rows are fetched for what no index includes.
 MOST_FETCHED = 5_000
+# For so long a page is looked for value by value, before all that match are sorted after all.
+SOON_MILLISECONDS = 60
 # Values of a column whose callbacks are read in one go.
 CHUNK = 16
 # Of so many services each is read by itself, before the index of another column is; and at all.
@@ -194,6 +196,19 @@ class Listing:
             return self._read(self._driver, start, descending, each=self._driver.each(self.most))
         if self.fetches or not self._found.is_more:
             return self._sorted(start, descending)
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = {SOON_MILLISECONDS}")
+                return self._value_by_value(start, descending)
+        except OperationalError:
+            # What is filtered by is seldom where this order begins: of a service whose callbacks are all in the last
+            # queue every other was read in vain.
+            if self._is_cut_off:
+                return self._value_by_value(start, descending)
+            return self._sorted(start, descending)
+
+    def _value_by_value(self, start: Key | None, descending: bool) -> list[Key]:
+        """From the index of the column that is sorted by: the page is full after the next few values."""
         found: list[Key] = []
         for stretches in self._by_value(start, descending):
             found += self._read(stretches, start, descending, each=None)

@@ -150,6 +150,10 @@ def questions() -> Iterator[tuple[str, str]]:
     yield "a month, a service, by reason", f"{month}&service=bench7&sort=reason"
     yield "a month, a queue, by agent", f"{month}&queue=Queue+1&sort=agent"
     yield "a month, a reason, by service", f"{month}&reason=AGENT_CONNECTED&sort=service"
+    # Each service has a queue of its own: in this order it comes last, or behind services that have none of it.
+    yield "a month, a service, by queue", f"{month}&service=bench9&sort=queue"
+    yield "a month, a service, by queue turned round", f"{month}&service=bench5&sort=-queue"
+    yield "a month, a queue, by service", f"{month}&queue=Queue+4&sort=service"
     middle = (timezone.now() - timedelta(days=15) - EPOCH) // timedelta(microseconds=1)
     yield "a month, a page in its middle", f"{month}&after={middle}.369."
     yield "a month, an agent, a page in its middle", f"{month}&agent=agent7&after={middle}.369."

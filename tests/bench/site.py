@@ -28,12 +28,14 @@ def installation() -> Iterator[None]:
         import django
         from django.core.management import call_command
         from django.db import connection
+        from django.urls import get_resolver
 
         django.setup()
         call_command("migrate", interactive=False, verbosity=0)
         with connection.cursor() as cursor:
             cursor.execute("CREATE EXTENSION pg_stat_statements")
         # As the product's processes do once they are loaded.
+        get_resolver().url_patterns  # noqa: B018 (loads them)
         gc.collect()
         gc.freeze()
         yield

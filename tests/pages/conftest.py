@@ -13,7 +13,7 @@ from tests.factories import AgentFactory, UserFactory, supervisor
 @pytest.fixture(autouse=True)
 def broker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether it does is asked of the process's own broker, which a busy machine lets wait: no matter of a page."""
-    monkeypatch.setattr(health, "_broker", Probe(lambda: True, seconds=30))
+    monkeypatch.setattr(health, "_glance", Probe(lambda: True, seconds=30))
 
 
 @pytest.fixture

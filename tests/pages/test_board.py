@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
 from datetime import datetime, timedelta
 from html import unescape
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.translation import override
 from pytest_django import DjangoAssertNumQueries
 
 from callbacks import standing
@@ -23,7 +26,7 @@ from callbacks.flow.states import Reason, State
 from callbacks.models import AuditFinding, Callback
 from callbacks.standing import Bookings, Figures, Wait
 from callbacks.status.models import StatusNotice
-from callbacksite import health, kept
+from callbacksite import health, kept, live
 from callbacksite.probe import Probe
 from scheduling import heartbeats
 from scheduling.models import Heartbeat
@@ -305,6 +308,15 @@ def test_nothing_new_is_not_sent_again(as_sue: Client, billing: ConfiguredServic
     assert 'hx-get="/board/"' in changed.content.decode()
 
 
+def test_in_every_language_it_refreshes_as_often(rf: RequestFactory) -> None:
+    """A fraction of a second is not written with the comma of German numbers."""
+    request = rf.get("/board/", headers={"HX-Request": "true"})
+    with override("de"):
+        page = live.respond(request, "", "calendar/list.html", {}, url="/board/", seconds=1.25).content.decode()
+    assert 'hx-trigger="every 1.25s, refresh queue:none"' in page
+    assert 'data-refresh="1.25"' in page
+
+
 # ---- alarms
 
 
@@ -330,10 +342,17 @@ def test_a_broker_that_does_not_answer(
     sue: User, billing: ConfiguredService, kate: Agent, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everything_runs()
-    monkeypatch.setattr(health, "_broker", Probe(lambda: False, seconds=1))
-    assert texts(told(now, sue)) == [
-        (Kind.PROCESS, "Redis does not answer: until it does, no worker gets anything to do."),
-    ]
+    away = [(Kind.PROCESS, "Redis does not answer: until it does, no worker gets anything to do.")]
+    monkeypatch.setattr(health, "_glance", Probe(lambda: False, seconds=30))
+    assert texts(told(now, sue)) == away
+    # One that hangs may be busy, for three seconds; no page waits for it.
+    hangs = threading.Event()
+    monkeypatch.setattr(health, "_glance", Probe(hangs.wait, seconds=0.01))
+    monkeypatch.setattr(health, "_answered_at", time.monotonic())
+    assert told(now, sue) == []
+    monkeypatch.setattr(health, "_answered_at", time.monotonic() - health.PATIENCE)
+    assert texts(told(now, sue)) == away
+    hangs.set()
 
 
 def test_each_kind_leads_to_where_it_is_dealt_with(

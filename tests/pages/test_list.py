@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from html import unescape
+from typing import NoReturn
 from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.http import QueryDict
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
@@ -277,6 +279,33 @@ def test_pages_are_what_the_view_says_in_its_order(
             if queries is QUERIES:
                 found = Listing(asked, sue).found()
                 assert (found.number, found.is_more) == (min(len(expected), counted), len(expected) > counted)
+
+
+@pytest.mark.parametrize("sort", ["agent", "-agent", "queue", "-service", "reason"])
+def test_a_page_that_is_not_found_soon_is_the_same(
+    centre: None, sue: User, monkeypatch: pytest.MonkeyPatch, small_pages: None, sort: str
+) -> None:
+    """Value by value or sorted, whichever way a page came about and however many there are by the next one."""
+    monkeypatch.setattr(listing, "PAGE_SIZE", 40)
+    asked = read(sue, f"{MARCH}&state=COMPLETED&sort={sort}")
+    expected = list(asked.rows(sue).order_by(*asked.order).values_list("pk", flat=True))
+    shown, key, counted = [], "", 10
+    while True:
+        # One page by value, the next one sorted because all could be counted.
+        monkeypatch.setattr(listing, "MOST_COUNTED", counted)
+        page = Listing(asked, sue).page(after=key)
+        shown += [row.pk for row in page.rows]
+        key, counted = page.after, 10_010 - counted
+        if not key:
+            break
+    assert shown == expected
+
+    def given_up(*args: object) -> NoReturn:
+        raise OperationalError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(listing, "MOST_COUNTED", 10)
+    monkeypatch.setattr(Listing, "_by_value", given_up)
+    assert _all_pages(asked, sue) == expected
 
 
 def _all_pages(asked: View, user: User) -> list[str]:
