@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import DataError, OperationalError, connection, connections
+from django.db import DataError, OperationalError, connection, connections, transaction
 from django.db.models.functions import Now
 
 import telephony
@@ -155,8 +155,10 @@ def database_away(events: list[SwitchEvent]) -> None:
 
 
 def taken_over_by(holder: str, row: Switch) -> None:
-    Switch.objects.filter(pk=row.pk).update(lease_until=Now() - timedelta(seconds=1))
-    assert lease.acquire(switch=row.pk, holder=holder) is not None
+    # In one transaction, or the holder's next renewal might come in between.
+    with transaction.atomic():
+        Switch.objects.filter(pk=row.pk).update(lease_until=Now() - timedelta(seconds=1))
+        assert lease.acquire(switch=row.pk, holder=holder) is not None
 
 
 def test_events_are_written_in_order(post: Start, listeners: list[FakeListener], record: Record) -> None:
