@@ -69,9 +69,13 @@ class Record:
 
     def __call__(self, *, switch: int, events: list[SwitchEvent], now: datetime) -> list[str]:
         self.fail(events)
+        # As what is written into the database: of a transaction whose commit fails nothing stays.
+        transaction.on_commit(lambda: self._keep(events))
+        return self.unknown
+
+    def _keep(self, events: list[SwitchEvent]) -> None:
         self.batches.append(len(events))
         self.written += events
-        return self.unknown
 
 
 class Verbs:
