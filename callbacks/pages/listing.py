@@ -199,7 +199,10 @@ class Listing:
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL statement_timeout = {SOON_MILLISECONDS}")
-                return self._value_by_value(start, descending)
+                keys = self._value_by_value(start, descending)
+                # It would hold until the end of the outermost transaction.
+                cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
+                return keys
         except OperationalError:
             # What is filtered by is seldom where this order begins: of a service whose callbacks are all in the last
             # queue every other was read in vain.
