@@ -12,8 +12,8 @@ from pathlib import Path
 
 WINDOW_SECONDS = 0.1
 FRAME_SECONDS = 0.02
-# In frames: a second, and what a jitter buffer drops or repeats at once.
-PIECE, SLIP = 50, 4
+# In frames: half a second, and what a jitter buffer drops or repeats at once on a machine that is short of time.
+PIECE, SLIP = 25, 6
 # Speech and tones in these tests are far above, comfort noise and rounding far below.
 SILENCE_RMS = 0.002
 
@@ -81,7 +81,8 @@ class Sound:
         """How well `other` is found in here (1: as it is, below 0.6: not), and at which second.
 
         Compares the loudness over time, which survives codecs and resampling, and which no other sentence shares. A
-        phone that is short of time drops or repeats some frames: each second may lie a little beside the one before.
+        phone that is short of time drops or repeats some frames: each half second may lie a little beside the one
+        before. Two seconds or more: of one second, a single lost frame leaves too little that fits.
         """
         here, there = self.loudness(), other.loudness()
         best = (-1.0, 0)
@@ -99,7 +100,7 @@ class Sound:
 
 
 def _piecewise(here: list[float], there: list[float], start: int) -> float:
-    """The correlation when each second of `there` is laid where it fits best, at most `SLIP` from the one before."""
+    """The correlation when each piece of `there` is laid where it fits best, at most `SLIP` from the one before."""
     laid: list[float] = []
     for begin in range(0, len(there), PIECE):
         piece = there[begin : begin + PIECE]
