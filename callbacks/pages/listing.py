@@ -6,8 +6,9 @@ be shown (docs/adr/0035-list.md). Which one:
 
 1. What a request said (its number, its user data) finds few: all of those are looked at.
 2. Else what is filtered by chooses the index, which gives the order of the desired time.
-3. The order of another column: sorted, where all that match could be counted; else by the column's own index, value by
-   value, of which each page needs only the next few. Where these are not found soon, sorted after all.
+3. The order of another column: sorted, where few match. Where many do, by the column's own index, value by value, of
+   which each page needs only the next few. But what is filtered by may seldom be with the first values. Where the page
+   is not soon full, the index of 2 is read whole, unless it is too much, and says which values the page needs.
 
 What no index includes (a part of a number, user data that many have) is looked for in so many rows; the page says so.
 """
@@ -21,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from callbacks.flow.states import Reason, State
 from callbacks.models import Callback
@@ -37,8 +38,8 @@ MOST_COUNTED = 10_000
 MOST_READ = 250_000
 # So many rows are fetched for what no index includes.
 MOST_FETCHED = 5_000
-# For so long a page is looked for value by value, before all that match are sorted after all.
-SOON_MILLISECONDS = 60
+# Of the first value of a column so many entries are looked at for a page that it fills by itself.
+MOST_TRIED = 10_000
 # Values of a column whose callbacks are read in one go.
 CHUNK = 16
 # Of so many services each is read by itself, before the index of another column is; and at all.
@@ -196,19 +197,9 @@ class Listing:
             return self._read(self._driver, start, descending, each=self._driver.each(self.most))
         if self.fetches or not self._found.is_more:
             return self._sorted(start, descending)
-        try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {SOON_MILLISECONDS}")
-                keys = self._value_by_value(start, descending)
-                # It would hold until the end of the outermost transaction.
-                cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
-                return keys
-        except OperationalError:
-            # What is filtered by is seldom where this order begins: of a service whose callbacks are all in the last
-            # queue every other was read in vain.
-            if self._is_cut_off:
-                return self._value_by_value(start, descending)
-            return self._sorted(start, descending)
+        if self._is_broad:
+            return self._value_by_value(start, descending)
+        return self._of_first(start, descending) or self._of_counted(start, descending)
 
     def _value_by_value(self, start: Key | None, descending: bool) -> list[Key]:
         """From the index of the column that is sorted by: the page is full after the next few values."""
@@ -219,11 +210,58 @@ class Listing:
                 break
         return found[: PAGE_SIZE + 1]
 
+    def _of_first(self, start: Key | None, descending: bool) -> list[Key]:
+        """A page of the first value alone, where that soon fills it; else nothing."""
+        stretches = next(self._by_value(start, descending), None)
+        # The states of a service are several stretches: one that is left early would leave out what the next goes past.
+        if stretches is None or len(stretches.columns) > 1:
+            return []
+        first = _Stretches(stretches.columns, stretches.values[:1])
+        keys = self._read(first, start, descending, each=MOST_TRIED)
+        return keys if len(keys) > PAGE_SIZE else []
+
     def _sorted(self, start: Key | None, descending: bool) -> list[Key]:
         """All candidates, sorted: where there are few enough."""
+        return self._placed(*self._matching(self.most), start, descending)
+
+    def _of_counted(self, start: Key | None, descending: bool) -> list[Key]:
+        """All candidates counted by value, then those of the values that the page needs."""
+        turned, compared = ("DESC", "<") if descending else ("ASC", ">")
+        place, places = self._place
+        driver = self._driver
+        matching, conditions = self._conditions(driver.columns)
+        behind, key = "true", []
+        if start:
+            behind, key = f"{place} {compared}= %s", [*places, self._place_of(start.value)]
+        statement = f"""
+            SELECT {self.column}, count(*) FROM (
+                SELECT entry.* FROM unnest({driver.types.removeprefix(", ")}) AS begin ({", ".join(driver.columns)}),
+                LATERAL (
+                    SELECT {_COLUMNS} FROM callbacks_callback
+                    WHERE {driver.where} AND desired_at >= %s AND desired_at < %s
+                ) AS entry
+            ) AS m
+            WHERE {matching} GROUP BY {self.column} HAVING {behind} ORDER BY {place} {turned}
+        """  # noqa: S608 (fixed texts)
+        times = [self.view.start, self.view.end]
+        counted = _asked(statement, [*driver.arrays, *times, *conditions, *key, *places])
+        found: list[Key] = []
+        for values in _groups(counted, start):
+            # Of one value the first are soon there; those of several are few, and found by one reading of all.
+            alone = len(values) == 1
+            begin = start if alone and start and _text(values[0]) == start.value else None
+            most = PAGE_SIZE + 1 if alone else None
+            found += self._placed(
+                *self._scan_driver(begin, descending, each=None, most=most, of=values), start, descending
+            )
+            if len(found) > PAGE_SIZE:
+                break
+        return found[: PAGE_SIZE + 1]
+
+    def _placed(self, matching: str, conditions: list[Any], start: Key | None, descending: bool) -> list[Key]:
+        """What matches and lies behind `start`, sorted by the place of its value in the column."""
         turned, compared = ("DESC", "<") if descending else ("ASC", ">")
         place, parameters = self._place
-        matching, conditions = self._matching(self.most)
         behind, key = "true", []
         if start:
             behind = f"(place, desired_at, id) {compared} (%s, %s, %s)"
@@ -284,6 +322,22 @@ class Listing:
         statement = f"SELECT count(*) FROM (SELECT FROM callbacks_callback WHERE {where} LIMIT %s) AS f"  # noqa: S608
         ((number,),) = _asked(statement, [*parameters, MOST_FETCHED])
         return (where, parameters) if number < MOST_FETCHED else None
+
+    @cached_property
+    def _is_broad(self) -> bool:
+        """True if the index that what is filtered by chooses is too much to be read whole.
+
+        A guess of the planner's, of one index good to a few percent. Nothing but the time it takes depends on it.
+        """
+        driver = self._driver
+        among = " AND ".join(f"{column} = ANY (%s::{_type(column)}[])" for column in driver.columns)
+        statement = f"""
+            EXPLAIN (FORMAT JSON)
+            SELECT FROM callbacks_callback WHERE {among} AND desired_at >= %s AND desired_at < %s
+        """
+        distinct = [sorted(set(values)) for values in driver.arrays]
+        (([explained],),) = _asked(statement, [*distinct, self.view.start, self.view.end])
+        return bool(explained["Plan"]["Plan Rows"] > MOST_READ)
 
     @cached_property
     def _is_cut_off(self) -> bool:
@@ -404,16 +458,21 @@ class Listing:
         """All candidates that match, in no order."""
         if self._of_few:
             where, parameters = self._of_few
-            matching, conditions = self._conditions
+            matching, conditions = self._conditions()
             statement = f"""
                 SELECT {_COLUMNS} FROM (SELECT * FROM callbacks_callback WHERE {where} LIMIT %s) AS c
                 WHERE {matching} AND desired_at >= %s AND desired_at < %s
             """  # noqa: S608 (fixed texts)
             return statement, [*parameters, MOST_FETCHED, *conditions, self.view.start, self.view.end]
-        driver = self._driver
-        nowhere: list[Key | None] = [None] * len(driver.values)
         descending = not self.view.range.startswith("next-")
-        return self._scan(driver, nowhere, [0] * len(nowhere), descending, driver.each(self.most), most)
+        return self._scan_driver(None, descending, each=self._driver.each(self.most), most=most)
+
+    def _scan_driver(
+        self, begin: Key | None, descending: bool, *, each: int | None, most: int | None, of: list[Any] | None = None
+    ) -> tuple[str, list[Any]]:
+        """The candidates that match, in the index that what is filtered by chooses; see `_scan`."""
+        stretches = len(self._driver.values)
+        return self._scan(self._driver, [begin] * stretches, [0] * stretches, descending, each, most, of)
 
     def _scan(
         self,
@@ -422,12 +481,20 @@ class Listing:
         ranks: list[int],
         descending: bool,
         each: int | None,
-        most: int,
+        most: int | None,
+        of: list[Any] | None = None,
     ) -> tuple[str, list[Any]]:
-        """Of each stretch the first `most` that match, behind where it begins, of `each` that are looked at."""
+        """Of each stretch the first `most` that match, behind where it begins, of `each` that are looked at.
+
+        With `of`, only those that have one of these values in the column that is sorted by.
+        """
         turned, compared = ("DESC", "<") if descending else ("ASC", ">")
         edge = self.view.end if descending else self.view.start
-        matching, conditions = self._conditions
+        matching, conditions = self._conditions(stretches.columns)
+        if of is not None:
+            among = f"{self.column} = ANY (%s::{_type(self.column)}[])"
+            matching += f" AND ({among} OR {self.column} IS NULL)" if None in of else f" AND {among}"
+            conditions = [*conditions, of]
         statement = f"""
             SELECT begin.rank, s.*
             FROM unnest(%s::int[], %s::timestamptz[], %s::text[]{stretches.types})
@@ -449,18 +516,19 @@ class Listing:
     def _read_columns(self) -> str:
         return f"{_COLUMNS}, customer_number, user_data, properties, overrides" if self.fetches else _COLUMNS
 
-    @cached_property
-    def _conditions(self) -> tuple[str, list[Any]]:
-        """What is filtered by, as SQL: what `View.but_time` says, and the scope of the person."""
+    def _conditions(self, known: tuple[str, ...] = ()) -> tuple[str, list[Any]]:
+        """What is filtered by, as SQL: what `View.but_time` says, and the scope of the person.
+
+        Without what the stretches of an index have seen to already, by the columns that begin it.
+        """
         view = self.view
         where: list[tuple[str, list[Any]]] = []
-        if view.states:
+        if view.states and "state" not in known:
             where.append(("state = ANY (%s::text[])", [self.states]))
-        if self.services is not None:
+        if self.services is not None and "service_id" not in known:
             where.append(("service_id = ANY (%s::bigint[])", [list(self.services)]))
-        where += [
-            (f"{each} = %s", [getattr(view, each)]) for each in ("reason", "queue", "agent") if getattr(view, each)
-        ]
+        exact = {column: getattr(view, column) for column in ("reason", "queue", "agent") if column not in known}
+        where += [(f"{column} = %s", [value]) for column, value in exact.items() if value]
         part = view.number.strip("*")
         if view.number.startswith("*"):
             where.append(("right(customer_number, %s) = %s", [len(part), part]))
@@ -470,6 +538,26 @@ class Listing:
             where.append(("customer_number = %s", [part]))
         where += [_said(key, value) for key, value in view.data]
         return " AND ".join(each for each, _ in where) or "true", [value for _, said in where for value in said]
+
+
+def _groups(counted: list[tuple[Any, int]], start: Key | None) -> Iterator[list[Any]]:
+    """The values that a page needs, in order: those of many callbacks each alone, those of few together."""
+    few: list[Any] = []
+    needed = PAGE_SIZE + 1
+    for value, number in counted:
+        if number > PAGE_SIZE:
+            if few:
+                yield few
+            few = []
+            yield [value]
+        else:
+            few.append(value)
+        # How many of the first value lie behind where the page begins is not known.
+        needed -= 0 if start and _text(value) == start.value else number
+        if needed <= 0:
+            break
+    if few:
+        yield few
 
 
 def _asked(statement: str, parameters: list[Any]) -> list[Any]:
