@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -208,6 +209,41 @@ def test_the_page_says_of_each_slot_how_many_are_booked(as_sue: Client, billing:
     assert 'aria-label="Tue 3 Mar 09:00–09:30: 1 of 4 booked, 3 free">1/4</a>' in page  # noqa: RUF001
     assert 'aria-label="Sat 7 Mar 09:00–09:30: closed">–</a>' in page  # noqa: RUF001
     assert "Times are of the office: Europe/Berlin." in page
+
+
+@pytest.mark.parametrize(
+    ("query", "past", "to_come"),
+    [
+        # NOON is one o'clock in Berlin, so four hours of the day are over.
+        ({}, "8 slots that are past", 8),
+        ({"slot": "2026-03-02T08:00:00.000Z"}, "open 8 slots that are past", 8),
+        ({"slot": "2026-03-02T13:00:00.000Z"}, "8 slots that are past", 8),
+        ({"date": "2026-03-03"}, "", 16),
+        ({"date": "2026-03-07"}, "Closed all day.", 0),
+    ],
+)
+def test_on_a_narrow_screen_what_is_past_stands_folded_above_what_is_to_come(
+    as_sue: Client, query: dict[str, str], past: str, to_come: int
+) -> None:
+    """Unless the slot that was asked for is among it."""
+    page = text_of(as_sue, service="billing", **query)
+    of_day = page[page.index('<div class="calendar-list">') : page.index('<ul class="calendar-legend"')]
+    folded = re.search(r'<details id="past-slots"( open)?> <summary>(.*?)</summary> (.*?)</details>', of_day)
+    if folded:
+        assert f"{folded[1] or ''} {folded[2]}".strip() == past
+        assert folded[3].count("<li>") == 8
+    else:
+        assert past in of_day
+    assert of_day.count("<li>") == to_come + (8 if folded else 0)
+
+
+def test_once_the_office_has_closed_what_is_past_is_all_there_is_and_open(
+    as_sue: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: NOON + timedelta(hours=5))
+    page = text_of(as_sue, service="billing")
+    assert '<details id="past-slots" open> <summary>16 slots that are past</summary>' in page
+    assert "Nothing more is open on this day." in page
 
 
 def test_a_slot_says_who_is_booked_and_leads_to_booking_it(as_sue: Client, billing: ConfiguredService) -> None:
