@@ -48,7 +48,7 @@ def callbacks(request: HttpRequest) -> HttpResponse:
         return redirect(url_of(view))
     listing = Listing(view, request.user)
     page = listing.page(after=request.GET.get("after", ""), before=request.GET.get("before", ""))
-    found_in_all = listing.found()
+    found_in_all = listing.found
     named = columns.aliases()
     shown = columns.columns(view.columns, named)
     context = {

@@ -142,12 +142,9 @@ class Listing:
         self.fetches = bool(view.data or view.number)
         self.most = MOST_FETCHED if self.fetches else MOST_READ
 
+    @cached_property
     def found(self) -> Found:
         """How many there are, exactly up to `MOST_COUNTED`."""
-        return self._found
-
-    @cached_property
-    def _found(self) -> Found:
         if self.is_empty:
             return Found(0)
         matching, parameters = self._matching(MOST_COUNTED + 1)
@@ -195,7 +192,7 @@ class Listing:
             return self._sorted(start, descending)
         if self.column == "desired_at":
             return self._read(self._driver, start, descending, each=self._driver.each(self.most))
-        if self.fetches or not self._found.is_more:
+        if self.fetches or not self.found.is_more:
             return self._sorted(start, descending)
         if self._is_broad:
             return self._value_by_value(start, descending)

@@ -296,7 +296,7 @@ def test_pages_are_what_the_view_says_in_its_order(
             expected = list(asked.rows(sue).order_by(*asked.order).values_list("pk", flat=True))
             assert _all_pages(asked, sue) == expected, (query, sort)
             if queries is QUERIES:
-                found = Listing(asked, sue).found()
+                found = Listing(asked, sue).found
                 assert (found.number, found.is_more) == (min(len(expected), counted), len(expected) > counted)
 
 
@@ -373,7 +373,7 @@ def test_counts_are_exact_up_to_a_limit(as_sue: Client, sue: User, monkeypatch: 
     assert count(shown(as_sue)) == "10 callbacks found"
     CallbackFactory.create()
     assert count(shown(as_sue)) == "10+ callbacks found"
-    assert Listing(read(sue, MARCH), sue).found() == Found(10, is_more=True)
+    assert Listing(read(sue, MARCH), sue).found == Found(10, is_more=True)
 
 
 def test_a_callback_whose_service_is_gone_stays_in_the_list(as_sue: Client, sue: User, small_pages: None) -> None:
