@@ -78,7 +78,7 @@ class Sound:
         return [window.rms() for window in self.windows(FRAME_SECONDS)]
 
     def find(self, other: Sound) -> tuple[float, float]:
-        """How well `other` is found in here (1: as it is, below 0.6: not), and at which second.
+        """How well `other` is found in here (1: as it is, below 0.8: not), and at which second.
 
         Compares the loudness over time, which survives codecs and resampling, and which no other sentence shares. A
         phone that is short of time drops or repeats some frames: each half second may lie a little beside the one
